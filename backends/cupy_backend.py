@@ -1,0 +1,113 @@
+"""CuPy on an NVIDIA GPU."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from xnn.arrays import Array, Backend, BackendError, Equation, to_numpy
+
+__all__ = ["CupyBackend"]
+
+_WHEELS = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a CUDA 12 driver)'
+
+
+class CupyBackend(Backend):
+    """CuPy; ``"cupy:1"`` is the second GPU."""
+
+    name = "cupy"
+    library = "cupy"
+    install = _WHEELS
+
+    def __init__(self, device: str = "") -> None:
+        try:
+            import array_api_compat.cupy
+            import cupy
+        except ImportError as error:
+            raise BackendError(
+                f"backend 'cupy' cannot be used here: {error}; install it with: {self.install}"
+            ) from error
+        if device and not device.isdecimal():
+            raise BackendError(f"a device of CuPy is a number, such as 'cupy:0'; got 'cupy:{device}'")
+        try:
+            count = cupy.cuda.runtime.getDeviceCount()
+        except cupy.cuda.runtime.CUDARuntimeError as error:
+            raise BackendError(
+                f"backend 'cupy' finds no usable NVIDIA driver: {error}; install or update the driver, "
+                "and see that nvidia-smi lists the GPU"
+            ) from error
+        number = int(device or 0)
+        if number >= count:
+            raise BackendError(
+                f"backend 'cupy' has no device {number}: this machine has {count} GPU(s), counted from 0"
+            )
+        try:
+            # The import succeeds without CUDA's compiler and its libraries: try one of each.
+            with cupy.cuda.Device(number):
+                ones = cupy.arange(4, dtype=cupy.float32).reshape(2, 2) + 1
+                float((ones @ ones)[0, 0])
+        except Exception as error:  # CuPy raises whatever the missing library raised
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise BackendError(
+                f"backend 'cupy' found a GPU but cannot run on it: {reason}; the CUDA libraries come with: {_WHEELS}"
+            ) from error
+        self.xp = array_api_compat.cupy
+        self.device = cupy.cuda.Device(number)
+        self._cupy = cupy
+
+    def asarray(self, x: Any, dtype: str | None = None) -> Array:
+        if not self.owns(x):
+            x = to_numpy(x)
+            if dtype is not None:  # convert on the host, so that the device receives what it keeps
+                x = x.astype(dtype, copy=False)
+        with self.device:  # an array on another GPU is copied to this one
+            if self.owns(x) and x.device != self.device:
+                x = x.copy()
+            return self._cupy.asarray(x, dtype=dtype)
+
+    @classmethod
+    def to_numpy(cls, a: Array) -> Any:
+        return a.get()
+
+    def synchronize(self) -> None:
+        self.device.synchronize()
+
+    def scope(self) -> AbstractContextManager[Any]:
+        return self._cupy.cuda.Device(self.device.id)  # type: ignore[no-any-return]
+
+    def update(
+        self, equation: Equation, state: Sequence[Array], gradient: Array, scalars: Mapping[str, float]
+    ) -> tuple[Array, ...]:
+        """The update as one kernel."""
+        kernel = _kernel(equation, len(state), tuple(scalars))
+        kernel(gradient, *state, *scalars.values())
+        return tuple(state)
+
+    def info(self) -> dict[str, str]:
+        cuda = self._cupy.cuda.runtime
+        properties = cuda.getDeviceProperties(self.device.id)
+        words = f"{properties['name'].decode()}, {properties['totalGlobalMem'] / 2**30:.0f} GiB"
+        words += f", CUDA {cuda.runtimeGetVersion()}, driver {cuda.driverGetVersion()}"
+        import cupy_backends
+
+        if hasattr(cupy_backends, "_CUDACPU"):  # a build that runs kernels on the CPU, for tests
+            words = f"emulated on the CPU: {words}"
+        return {"version": self._cupy.__version__, "device": words}
+
+
+@functools.cache
+def _kernel(equation: Equation, arrays: int, names: tuple[str, ...]) -> Callable[..., None]:
+    """The equation of an optimizer, fused into one kernel that writes into the arrays of the state."""
+    import cupy
+
+    def update(gradient: Array, *rest: Array) -> None:
+        state, scalars = rest[:arrays], dict(zip(names, rest[arrays:], strict=True))
+        new = equation(cupy, state[0], gradient, *state[1:], **scalars)
+        for before, after in zip(state, new, strict=True):
+            if after is not before:
+                before[...] = after
+
+    name = getattr(equation, "__name__", "update")
+    return cupy.fuse(kernel_name=f"xnn_{name}")(update)  # type: ignore[no-any-return]

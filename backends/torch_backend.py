@@ -1,0 +1,65 @@
+"""PyTorch's tensors on the CPU, on CUDA or on Apple's GPU. Its autograd is not used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xnn.arrays import Array, Backend, BackendError, to_numpy
+
+__all__ = ["TorchBackend"]
+
+
+class TorchBackend(Backend):
+    """PyTorch; the device is one of its own names: ``"torch:cuda"``, ``"torch:cuda:1"``, ``"torch:mps"``."""
+
+    name = "torch"
+    library = "torch"
+    install = 'pip install "xnn-arrays[torch]"'
+
+    def __init__(self, device: str = "") -> None:
+        try:
+            import array_api_compat.torch
+            import torch
+        except ImportError as error:
+            raise BackendError(
+                f"backend 'torch' cannot be used here: {error}; install it with: {self.install}"
+            ) from error
+        try:
+            self.device = torch.device(device or "cpu")
+            torch.zeros(1, device=self.device)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).splitlines()[0]
+            raise BackendError(
+                f"backend 'torch' cannot use the device {device!r} here: {reason}; "
+                "name one that this PyTorch supports, such as 'torch:cpu' or 'torch:cuda'"
+            ) from error
+        self.xp = array_api_compat.torch
+        self._torch = torch
+
+    def asarray(self, x: Any, dtype: str | None = None) -> Array:
+        if self.owns(x):
+            array = x.detach()
+        else:
+            x = to_numpy(x)
+            if dtype is not None:
+                x = x.astype(dtype, copy=False)
+            # PyTorch knows no read-only memory and no negative strides: such arrays are copied.
+            writeable = x.flags.writeable and all(stride >= 0 for stride in x.strides)
+            array = self._torch.from_numpy(x if writeable else x.copy()) if x.ndim else self._torch.tensor(x)
+        return array.to(device=self.device, dtype=None if dtype is None else self.dtype(dtype))
+
+    @classmethod
+    def to_numpy(cls, a: Array) -> Any:
+        return a.detach().cpu().numpy()
+
+    def synchronize(self) -> None:
+        if self.device.type == "cuda":
+            self._torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            self._torch.mps.synchronize()
+
+    def info(self) -> dict[str, str]:
+        words = str(self.device)
+        if self.device.type == "cuda":
+            words += f" ({self._torch.cuda.get_device_name(self.device)})"
+        return {"version": self._torch.__version__, "device": words}

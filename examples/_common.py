@@ -1,0 +1,32 @@
+"""What every example has in common: its command line, and where its pictures go."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("JAX_ENABLE_X64", "1")  # JAX has float64 only when asked before it is imported
+
+import xnn
+
+
+def arguments(about: str | None) -> argparse.Namespace:
+    """The options of an example; a backend that cannot be used ends it with one line."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backend", default=None, help='where it runs: "numpy", "cupy", "torch", "jax", "cupy:1" …')
+    parser.add_argument("--quick", action="store_true", help="small settings, for a quick look")
+    parser.add_argument("--output", default="output", type=Path, help="the folder for pictures and files (output)")
+    options = parser.parse_args()
+    try:
+        xnn.set_backend(xnn.get_backend(options.backend))
+    except xnn.BackendError as error:
+        sys.exit(f"{parser.prog}: {error}")
+    return options
+
+
+def save_picture(figure: Any, folder: Path, name: str) -> None:
+    """Save a figure of matplotlib in this folder, sharp enough for print, and say where."""
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / name, dpi=150)
+    print(f"saved the picture as {folder / name}")

@@ -1,0 +1,141 @@
+"""The backend contract and the selector."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import xnn
+from xnn import arrays
+
+
+def test_arrays_go_in_and_out(backend):
+    a = backend.asarray(np.arange(6.0).reshape(2, 3), "float32")
+    assert a.dtype == backend.dtype("float32")
+    assert backend.owns(a)
+    assert not backend.owns([1.0])
+    np.testing.assert_array_equal(backend.to_numpy(a), [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(backend.to_numpy(backend.asarray([[1, 2], [3, 4]])), [[1, 2], [3, 4]])
+    np.testing.assert_array_equal(xnn.to_numpy(a), [[0, 1, 2], [3, 4, 5]])
+    assert backend.to_numpy(backend.asarray(1.5)).shape == ()
+
+
+def test_an_array_of_one_library_comes_into_another(backend):
+    there = backend.asarray([[1.0, 2.0]], "float32")
+    for name in ("numpy", "array_api_strict"):
+        other = xnn.get_backend(name)
+        np.testing.assert_array_equal(other.to_numpy(other.asarray(there)), [[1, 2]])
+
+
+def test_numpy_arrays_that_other_libraries_refuse_are_copied(backend):
+    read_only = np.arange(4.0)
+    read_only.flags.writeable = False
+    np.testing.assert_array_equal(backend.to_numpy(backend.asarray(read_only)), read_only)
+    np.testing.assert_array_equal(backend.to_numpy(backend.asarray(np.arange(4.0)[::-1])), [3, 2, 1, 0])
+
+
+def test_every_part_of_the_contract_answers(backend):
+    backend.synchronize()
+    with backend.scope():
+        assert set(backend.info()) >= {"version", "device"}
+    assert backend.name in repr(backend)
+
+
+def test_the_current_backend():
+    assert xnn.get_backend().name == "numpy"
+    with xnn.use_backend("array_api_strict:device1") as chosen:
+        assert xnn.get_backend() is chosen
+        with xnn.use_backend("numpy"):
+            assert xnn.get_backend().name == "numpy"
+        assert xnn.get_backend() is chosen
+    assert xnn.get_backend().name == "numpy"
+    try:
+        xnn.set_backend("array_api_strict")
+        assert xnn.get_backend().name == "array_api_strict"
+        assert xnn.get_backend(chosen) is chosen
+    finally:
+        xnn.set_backend("numpy")
+
+
+@pytest.mark.parametrize(("setting", "name"), [("array_api_strict", "array_api_strict"), ("", "numpy")])
+def test_the_environment_chooses(setting, name):
+    code = "import xnn; print(xnn.get_backend().name)"
+    output = subprocess.run(
+        [sys.executable, "-c", code], env={"XNN_BACKEND": setting}, capture_output=True, text=True, check=True
+    )
+    assert output.stdout.strip() == name
+
+
+def test_an_unknown_backend_lists_the_known_ones():
+    with pytest.raises(xnn.BackendError, match=r"unknown backend 'nunpy'.*numpy, cupy, torch, jax, array_api_strict"):
+        xnn.get_backend("nunpy")
+    with pytest.raises(xnn.BackendError, match="by its name"):
+        xnn.get_backend(3)
+
+
+@pytest.mark.parametrize("name", ["numpy:gpu", "array_api_strict:device9", "torch:abc", "torch:cuda:77", "jax:tpu"])
+def test_an_unknown_device_is_an_error(name):
+    library = {"torch": "torch", "jax": "jax"}.get(name.partition(":")[0])
+    if library:
+        pytest.importorskip(library)
+    with pytest.raises(xnn.BackendError, match=name.partition(":")[0]):
+        xnn.get_backend(name)
+
+
+def test_a_backend_that_cannot_be_used_says_why_and_how_to_mend_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)  # as if it were not installed
+    monkeypatch.delitem(arrays._instances, "cupy", raising=False)
+    with pytest.raises(xnn.BackendError, match=r"pip install .*cupy-cuda13x\[ctk\]"):
+        xnn.get_backend("cupy")
+    reasons = xnn.available_backends()
+    assert next(iter(reasons)) == "numpy"
+    assert reasons["numpy"] == ""
+    assert "install" in reasons["cupy"]
+
+
+def test_another_package_adds_a_backend(monkeypatch):
+    monkeypatch.setattr(arrays, "_third_party", lambda: {"mine": "xnn.backends.numpy_backend:NumpyBackend"})
+    assert xnn.get_backend("mine").xp is xnn.get_backend("numpy").xp
+    assert "mine" in xnn.available_backends()
+    arrays._instances.pop("mine")
+    arrays._classes.pop("mine")
+
+
+def test_the_entry_points_are_read():
+    assert isinstance(arrays._third_party(), dict)
+
+
+def test_unify(backend):
+    a = backend.asarray([1.0, 2.0])
+    xp, b, c, none = arrays.unify(b=[3, 4], c=a, none=None)
+    assert c is a
+    assert none is None
+    assert backend.owns(b)
+    np.testing.assert_array_equal(backend.to_numpy(xp.astype(b, a.dtype) + a), [4, 6])
+    if backend.name != "numpy":
+        with pytest.raises(TypeError, match=rf"first is an array of {backend.library}.*second is an array of numpy"):
+            arrays.unify(first=a, second=np.ones(2))
+
+
+def test_jax_without_64_bits_refuses_float64():
+    pytest.importorskip("jax")
+    code = (
+        "import xnn\n"
+        "try: xnn.Network([xnn.Dense(1)], inputs=1, backend='jax', dtype='float64')\n"
+        "except xnn.BackendError as error: print(error)"
+    )
+    output = subprocess.run([sys.executable, "-c", code], env={}, capture_output=True, text=True, check=True)
+    assert "jax_enable_x64" in output.stdout
+
+
+def test_words_are_no_numbers():
+    with pytest.raises(TypeError, match="expected numbers"):
+        xnn.to_numpy(["a", "b"])
+
+
+def test_importing_xnn_imports_no_other_library():
+    others = ("torch", "jax", "cupy", "matplotlib", "rich", "sklearn", "safetensors", "importlib.metadata")
+    code = f"import sys, xnn; print([m for m in {others} if m in sys.modules])"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "[]"

@@ -1,0 +1,411 @@
+"""The training loop: what it takes, when it stops, what it leaves behind."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+import xnn
+
+
+def regression(rng, n=40):
+    x = rng.normal(size=(n, 3))
+    return x, x @ np.asarray([[1.0], [-2.0], [0.5]]) + 0.3
+
+
+def line(backend="numpy", seed=0, dtype="float64"):
+    return xnn.Network([xnn.Dense(1)], inputs=3, backend=backend, dtype=dtype, seed=seed)
+
+
+def deep(backend="numpy", seed=0, dtype="float64"):
+    layers = [xnn.Dense(6), xnn.BatchNorm(), xnn.ReLU(), xnn.Dropout(0.2), xnn.Dense(1)]
+    return xnn.Network(layers, inputs=3, backend=backend, dtype=dtype, seed=seed)
+
+
+LOSS = xnn.MeanSquaredError()
+
+
+def test_a_line_is_found(backend, rng):
+    x, y = regression(rng)
+    network = line(backend)
+    history = network.fit(x, y, loss=LOSS, optimizer=xnn.Adam(lr=0.1), epochs=40, batch_size=8, metrics=["r2"])
+    np.testing.assert_allclose(backend.to_numpy(network.parameters["0.weight"]), [[1, -2, 0.5]], atol=1e-2)
+    assert list(history) == ["loss", "r2"]
+    assert len(history) == 40
+    assert history["loss"][-1] < 1e-3 < history["loss"][0]
+    assert history["r2"][-1] > 0.999
+    assert history.stop_reason == "iteration limit: 40 epochs"
+    assert network.epoch == 40
+    assert network.step == 200
+
+
+def test_the_loop_is_the_four_steps_by_hand(backend, rng):
+    x, y = regression(rng, 20)
+    by_loop, by_hand = deep(backend), deep(backend)
+    optimizer, penalty = xnn.Adam(lr=0.01), xnn.L2(0.01)
+    by_loop.fit(x, y, loss=LOSS, optimizer=optimizer, epochs=2, batch_size=8, shuffle=False, penalty=penalty)
+    state = optimizer.init(by_hand.parameters)
+    for _ in range(2):
+        for rows in (slice(0, 8), slice(8, 16), slice(16, 20)):
+            outputs = by_hand.forward(x[rows], training=True)
+            cost = LOSS(outputs, y[rows])
+            same, gradients = by_hand.gradients(x[rows], y[rows], LOSS, penalty=penalty)
+            assert float(same) > float(cost)  # by the penalty
+            parameters, state = optimizer.update(by_hand.parameters, gradients, state)
+            by_hand.set_parameters(parameters)
+    # CuPy fuses the update of the loop into one kernel, in which the compiler may contract a·b + c.
+    tolerance = 1e-15 if backend.name == "cupy" else 0
+    np.testing.assert_allclose(backend.to_numpy(by_loop.flat), backend.to_numpy(by_hand.flat), rtol=tolerance)
+
+
+def test_the_seed_repeats_a_run(backend, rng):
+    x, y = regression(rng, 20)
+    runs = [deep(backend, seed=seed) for seed in (1, 1, 2)]
+    for network in runs:
+        network.fit(x, y, loss=LOSS, epochs=2, batch_size=8)
+    a, b, c = (backend.to_numpy(network.flat) for network in runs)
+    np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(a, c)
+    # Two calls go on where one would: neither the shuffles nor the masks start again.
+    twice = deep(backend, seed=1)
+    for _ in range(2):
+        twice.fit(x, y, loss=LOSS, optimizer=xnn.SGD(lr=0.01), epochs=1, batch_size=8)
+    once = deep(backend, seed=1)
+    once.fit(x, y, loss=LOSS, optimizer=xnn.SGD(lr=0.01), epochs=2, batch_size=8)
+    np.testing.assert_array_equal(backend.to_numpy(once.flat), backend.to_numpy(twice.flat))
+
+
+def test_every_example_is_seen_once_an_epoch(backend, rng):
+    seen = []
+
+    class Spy(xnn.Identity):
+        """Notes what passes."""
+
+        def forward(self, xp, x, *parameters):
+            seen.append(backend.to_numpy(x)[:, 0])
+            return x, ()
+
+    network = xnn.Network([Spy(), xnn.Dense(1)], inputs=1, backend=backend, dtype="float64", seed=0)
+    x = np.arange(10.0)[:, None]
+    network.fit(x, x, loss=LOSS, epochs=2, batch_size=4)
+    assert [len(batch) for batch in seen] == [4, 4, 2] * 2
+    first, second = np.concatenate(seen[:3]), np.concatenate(seen[3:])
+    np.testing.assert_array_equal(np.sort(first), np.arange(10))
+    np.testing.assert_array_equal(np.sort(second), np.arange(10))
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first, np.arange(10))
+
+
+def test_full_batch_and_gradient_norm(backend, rng):
+    x, y = regression(rng)
+    network = line(backend)
+    history = network.fit(x, y, loss=LOSS, optimizer=xnn.SGD(lr=0.3), epochs=500, batch_size=None, tol=1e-6)
+    assert history.stop_reason.startswith("gradient norm")
+    assert "< tol 1e-06" in history.stop_reason
+    assert len(history) < 500
+    _, gradients = network.gradients(x, y, LOSS)
+    assert sum(float((backend.to_numpy(g) ** 2).sum()) for g in gradients.values()) ** 0.5 < 1e-6
+
+
+def test_cost_change(rng):
+    x, y = regression(rng)
+    history = line().fit(
+        x, y, loss=LOSS, optimizer=xnn.SGD(lr=0.1), epochs=500, batch_size=None, tol=1e-4, stop_on="cost"
+    )
+    assert history.stop_reason.startswith("cost change")
+    assert abs(history["loss"][-1] - history["loss"][-2]) < 1e-4 <= abs(history["loss"][-2] - history["loss"][-3])
+
+
+@pytest.mark.parametrize("settings", [{}, {"check_every": 1}])
+def test_divergence_is_told(backend, rng, settings):
+    x, y = regression(rng)
+    with np.errstate(all="ignore"), pytest.warns(xnn.DivergenceWarning, match="lower the step size"):
+        history = line(backend).fit(x, y, loss=LOSS, optimizer=xnn.SGD(lr=1e3), epochs=300, batch_size=None, **settings)
+    assert history.stop_reason.startswith("diverged")
+    assert len(history) < 300
+
+
+def test_nan_in_the_data(backend, rng):
+    x, y = regression(rng)
+    x[7, 1] = np.nan
+    network = line(backend)
+    with pytest.raises(ValueError, match=r"x holds 1 value.*NaN.*\(7, 1\)"):
+        network.fit(x, y, loss=LOSS, check_finite=True)
+    assert network.step == 0
+    with pytest.raises(ValueError, match=r"y holds 40 value"):
+        network.evaluate(np.nan_to_num(x), y * np.inf, loss=LOSS, check_finite=True)
+    with pytest.warns(xnn.DivergenceWarning, match="check_finite=True"):
+        assert network.fit(x, y, loss=LOSS, epochs=9).stop_reason.startswith("diverged: the cost is nan")
+
+
+def test_validation(backend, rng):
+    x, y = regression(rng)
+    network = deep(backend)
+    history = network.fit(x, y, loss=LOSS, epochs=2, validation_split=0.25, metrics=["mae"])
+    assert list(history) == ["loss", "mae", "val_loss", "val_mae"]
+    result = network.evaluate(x[30:], y[30:], loss=LOSS, metrics=["mae"])
+    np.testing.assert_allclose([history["val_loss"][-1], history["val_mae"][-1]], [result["loss"], result["mae"]])
+    np.testing.assert_allclose(result["loss"], float(LOSS(network.predict(x[30:]), y[30:])), rtol=1e-12)
+    same = deep(backend)
+    other = same.fit(x[:30], y[:30], loss=LOSS, epochs=2, validation_data=(x[30:], y[30:]), metrics="mae")
+    assert other.to_dict() == history.to_dict()
+    np.testing.assert_array_equal(backend.to_numpy(network.flat), backend.to_numpy(same.flat))
+
+
+def test_penalty_is_in_the_cost(rng):
+    x, y = regression(rng)
+    network = line()
+    w = network.parameters["0.weight"]
+    cost = network.evaluate(x, y, loss=LOSS)["loss"] + 0.1 * (w**2).sum()
+    assert network.evaluate(x, y, loss=LOSS, penalty=xnn.L2(0.1))["loss"] == pytest.approx(cost)
+    history = network.fit(x, y, loss=LOSS, penalty=xnn.L2(0.1), batch_size=None, validation_data=(x, y))
+    assert history["loss"][0] == pytest.approx(cost)
+    assert history["val_loss"][0] == pytest.approx(network.evaluate(x, y, loss=LOSS, penalty=xnn.L2(0.1))["loss"])
+
+
+def test_weights_of_examples_and_classes(backend, rng):
+    x, y = rng.normal(size=(9, 3)), np.arange(9) % 3
+    settings = {"loss": xnn.CrossEntropy(), "optimizer": xnn.SGD(lr=0.1), "batch_size": None, "epochs": 3}
+
+    def weights_after(**more):
+        network = xnn.Network([xnn.Dense(3)], inputs=3, backend=backend, dtype="float64", seed=0)
+        network.fit(more.pop("x", x), more.pop("y", y), **settings, **more)
+        return backend.to_numpy(network.flat)
+
+    w = np.where(y == 0, 2.0, 1.0)
+    by_class = weights_after(class_weight={0: 2.0})
+    np.testing.assert_array_equal(by_class, weights_after(sample_weight=w))
+    doubled = np.concatenate([np.arange(9), np.flatnonzero(y == 0)])
+    np.testing.assert_allclose(by_class, weights_after(x=x[doubled], y=y[doubled]), rtol=1e-10, atol=1e-12)
+    assert not np.allclose(by_class, weights_after())
+    w[0] = 0.5
+    np.testing.assert_allclose(
+        weights_after(class_weight={0: 2.0}, sample_weight=w / np.where(y == 0, 2.0, 1.0)),
+        weights_after(sample_weight=w),
+    )
+
+
+def test_batches_from_an_iterable(backend, rng):
+    x, y = regression(rng, 20)
+    pieces = [(x[:8], y[:8]), (x[8:16], y[8:16]), (x[16:], y[16:])]
+    network, same = deep(backend), deep(backend)
+    history = network.fit(pieces, loss=LOSS, epochs=2, validation_data=pieces)
+    other = same.fit(x, y, loss=LOSS, epochs=2, batch_size=8, shuffle=False, validation_data=(x, y))
+    assert history["loss"] == other["loss"]
+    assert history["val_loss"] == pytest.approx(other["val_loss"])
+    np.testing.assert_array_equal(backend.to_numpy(network.flat), backend.to_numpy(same.flat))
+    with pytest.raises(ValueError, match="a generator is used up after one epoch"):
+        deep(backend).fit((piece for piece in pieces), loss=LOSS, epochs=2)
+    with pytest.raises(ValueError, match="batch 1: expected"):
+        deep(backend).fit([(x, y), 3], loss=LOSS)
+    with pytest.raises(ValueError, match="batch 1: x: expected shape"):
+        deep(backend).fit([(x, y), (x[:, :2], y)], loss=LOSS)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_memory_maps_are_read_batch_by_batch(backend, rng, tmp_path, dtype):
+    x, y = regression(rng, 30)
+    for name, a in (("x", x), ("y", y)):
+        np.save(tmp_path / f"{name}.npy", a)
+    mapped = [np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in "xy"]
+    from_disk, in_memory = deep(backend, dtype=dtype), deep(backend, dtype=dtype)
+    settings = {"loss": LOSS, "epochs": 2, "batch_size": 8, "validation_split": 0.2, "metrics": ["r2"]}
+    history = from_disk.fit(*mapped, **settings)
+    assert history.to_dict() == in_memory.fit(x, y, **settings).to_dict()
+    np.testing.assert_array_equal(backend.to_numpy(from_disk.flat), backend.to_numpy(in_memory.flat))
+    np.testing.assert_array_equal(from_disk.predict(mapped[0]), in_memory.predict(x))
+
+
+def test_labels_on_disk_are_checked_before_training(rng, tmp_path):
+    x, y = rng.normal(size=(30, 3)), np.arange(30) % 3
+    y[29] = 3
+    np.save(tmp_path / "x.npy", x)
+    network = xnn.Network([xnn.Dense(3)], inputs=3)
+    with pytest.raises(ValueError, match="label 3"):
+        network.fit(np.load(tmp_path / "x.npy", mmap_mode="r"), y, loss=xnn.CrossEntropy())
+    assert network.step == 0
+
+
+def test_standardize_learns_from_the_training_data(backend, rng):
+    x, y = regression(rng)
+    x = x * [1.0, 100.0, 1e-3] + [5.0, -300.0, 1.0]
+    layers = [xnn.Standardize(), xnn.Dense(4), xnn.Tanh(), xnn.Standardize(), xnn.Dense(1)]
+    network = xnn.Network(layers, inputs=3, backend=backend, dtype="float64", seed=0)
+    weight = backend.to_numpy(network.parameters["1.weight"])
+    network.fit(x[:30], y[:30], loss=LOSS, epochs=1, batch_size=7)
+    buffers = {name: backend.to_numpy(a) for name, a in network.buffers.items()}
+    np.testing.assert_allclose(buffers["0.mean"], x[:30].mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(buffers["0.scale"], x[:30].std(axis=0), rtol=1e-10)
+    hidden = np.tanh((x[:30] - buffers["0.mean"]) / buffers["0.scale"] @ weight.T)
+    np.testing.assert_allclose(buffers["3.mean"], hidden.mean(axis=0), rtol=1e-9, atol=1e-12)
+    network.fit(x + 1, y, loss=LOSS)  # what was learned belongs to the weights: it stays
+    np.testing.assert_array_equal(backend.to_numpy(network.buffers["0.mean"]), buffers["0.mean"])
+
+
+def test_clipping(backend, rng):
+    x, y = regression(rng)
+    for clip in ({"clip_norm": 1e-3}, {"clip_value": 1e-3}):
+        network = line(backend)
+        before = backend.to_numpy(network.flat).copy()
+        network.fit(x, 1e6 * y, loss=LOSS, optimizer=xnn.SGD(lr=1.0), batch_size=None, **clip)
+        moved = np.abs(backend.to_numpy(network.flat) - before)
+        if "clip_norm" in clip:
+            np.testing.assert_allclose(np.linalg.norm(moved), 1e-3, rtol=1e-6)
+        else:
+            np.testing.assert_allclose(moved, 1e-3, rtol=1e-9)
+
+
+def test_callbacks_see_and_stop(rng):
+    x, y = regression(rng)
+    told = []
+
+    class Tell(xnn.Callback):
+        """Notes what it is told."""
+
+        def on_train_begin(self, run):
+            told.append(("begin", run.epochs, run.samples))
+
+        def on_epoch_end(self, run, logs):
+            told.append((run.epoch, run.step, logs["loss"]))
+            if run.epoch == 1:
+                run.stop("enough")
+
+        def on_train_end(self, run):
+            told.append(("end", run.history.stop_reason))
+
+    history = line().fit(x, y, loss=LOSS, epochs=9, batch_size=20, callbacks=[Tell()])
+    assert told[0] == ("begin", 9, 40)
+    assert [t[:2] for t in told[1:3]] == [(0, 2), (1, 4)]
+    assert told[-1] == ("end", "enough") == ("end", history.stop_reason)
+    epochs = []
+    history = line().fit(x, y, loss=LOSS, epochs=9, callbacks=[lambda epoch, logs: epochs.append(epoch) or epoch == 2])
+    assert epochs == [0, 1, 2]
+    assert len(history) == 3
+
+
+def test_early_stopping_brings_the_best_weights_back(backend, rng):
+    x, y = regression(rng)
+    network = deep(backend)
+    kept = {}
+
+    def note(epoch, logs):
+        kept[epoch] = backend.to_numpy(network.flat).copy()
+
+    stop = xnn.EarlyStopping(patience=2)
+    history = network.fit(
+        x[:20],
+        y[:20],
+        loss=LOSS,
+        optimizer=xnn.Adam(lr=0.3),
+        epochs=60,
+        validation_data=(x[20:], y[20:]),
+        callbacks=[note, stop],
+    )
+    best = int(np.argmin(history["val_loss"]))
+    np.testing.assert_array_equal(backend.to_numpy(network.flat), kept[best])
+    assert f"epoch {best + 1}" in history.stop_reason
+    assert network.evaluate(x[20:], y[20:], loss=LOSS)["loss"] == pytest.approx(min(history["val_loss"]))
+
+
+def test_reduce_lr_on_plateau_reaches_the_optimizer(rng):
+    x, y = regression(rng)
+    network = line()
+    plateau = xnn.ReduceLROnPlateau(monitor="loss", factor=0.5, patience=1, min_delta=1e9)
+    scales = []
+
+    class Scale(xnn.Callback):
+        """Notes the factor of the step size."""
+
+        def on_epoch_end(self, run, logs):
+            scales.append(run.lr_scale)
+
+    network.fit(x, y, loss=LOSS, epochs=5, callbacks=[plateau, Scale()])
+    assert scales == sorted(scales, reverse=True)
+    assert scales[-1] < 1.0
+    before = network.flat.copy()
+    network.fit(x, y, loss=LOSS, optimizer=xnn.SGD(lr=1.0), batch_size=None, callbacks=[])
+    full = network.flat - before
+    assert np.abs(full).max() > 0
+
+
+def test_ctrl_c_stops_after_the_step(rng):
+    x, y = regression(rng)
+    network, whole = line(), line()
+    before = signal.getsignal(signal.SIGINT)
+
+    def press(epoch, logs):
+        if epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    history = network.fit(x, y, loss=LOSS, epochs=50, callbacks=[press])
+    assert history.stop_reason == "interrupted in epoch 3"
+    assert len(history) == 3
+    whole.fit(x, y, loss=LOSS, epochs=3)
+    np.testing.assert_array_equal(network.flat, whole.flat)
+    assert signal.getsignal(signal.SIGINT) is before
+
+    def raises(epoch, logs):
+        raise KeyboardInterrupt
+
+    assert line().fit(x, y, loss=LOSS, epochs=5, callbacks=[raises]).stop_reason.startswith("interrupted")
+
+
+def test_in_a_thread(rng):
+    x, y = regression(rng)
+    found = []
+    thread = threading.Thread(target=lambda: found.append(line().fit(x, y, loss=LOSS)))
+    thread.start()
+    thread.join()
+    assert found[0].stop_reason == "iteration limit: 1 epoch"
+
+
+def test_verbose_shows_the_run(rng, capsys):
+    x, y = regression(rng)
+    line().fit(x, y, loss=LOSS, epochs=2)
+    assert capsys.readouterr().out == ""
+    line().fit(x, y, loss=LOSS, epochs=2, validation_split=0.2, metrics=["r2"], verbose=True)
+    shown = capsys.readouterr().out
+    assert "2/2" in shown
+    assert "iteration limit" in shown
+
+
+WRONG = {
+    "epochs": ({"epochs": 0}, ValueError, "epochs"),
+    "batch size": ({"batch_size": 0}, ValueError, "batch_size"),
+    "optimizer class": ({"optimizer": xnn.Adam}, TypeError, "optimizer: expected"),
+    "metric": ({"metrics": ["acuracy"]}, ValueError, "acuracy"),
+    "callback": ({"callbacks": [3]}, TypeError, "callback"),
+    "stop_on": ({"stop_on": "loss"}, ValueError, "stop_on"),
+    "tol": ({"tol": -1.0}, ValueError, "tol"),
+    "split": ({"validation_split": 1.0}, ValueError, "validation_split"),
+    "both": ({"validation_split": 0.1, "validation_data": ([[1, 2, 3]], [[1]])}, ValueError, "not both"),
+    "validation shape": ({"validation_data": ([[1, 2]], [[1]])}, ValueError, "expected shape"),
+    "validation": ({"validation_data": (1, 2, 3, 4)}, ValueError, "validation_data"),
+    "monitor": ({"callbacks": [xnn.EarlyStopping()]}, ValueError, "val_loss"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_settings(case, rng):
+    settings, error, words = WRONG[case]
+    network = line()
+    before = network.flat.copy()
+    with pytest.raises(error, match=words):
+        network.fit(*regression(rng), **{"loss": LOSS, **settings})
+    if case != "monitor":
+        np.testing.assert_array_equal(network.flat, before)
+        assert network.step == 0
+
+
+def test_nothing_to_learn(rng):
+    with pytest.raises(ValueError, match="nothing to learn"):
+        xnn.Network([xnn.Tanh()], inputs=3).fit(*regression(rng), loss=LOSS)
+
+
+def test_data_that_is_no_data():
+    with pytest.raises(TypeError, match="y is missing"):
+        line().fit(np.ones((3, 3)), loss=LOSS)
+    with pytest.raises(ValueError, match="no examples"):
+        line().fit(np.empty((0, 3)), np.empty((0, 1)), loss=LOSS)

@@ -1,0 +1,295 @@
+"""Which array library runs the mathematics: the contract of a backend, and the selector.
+
+A backend is the small object that says how one array library is reached. Everything else in xnn is
+written against the Python Array API standard and is handed a backend, or its namespace ``xp``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import Any, TypeAlias
+
+import array_api_compat
+
+__all__ = [
+    "Array",
+    "Backend",
+    "BackendError",
+    "Equation",
+    "available_backends",
+    "get_backend",
+    "namespace",
+    "one_library",
+    "owner",
+    "set_backend",
+    "to_numpy",
+    "unify",
+    "use_backend",
+]
+
+Array: TypeAlias = Any  # an array of any library of the standard
+Equation: TypeAlias = Callable[..., tuple[Array, ...]]  # (xp, θ, g, *state, **scalars) -> (θ, *state)
+
+
+class BackendError(RuntimeError):
+    """The backend is unknown, or cannot be used here; the message says why and how to mend it."""
+
+
+class Backend:
+    """How one array library is reached: its namespace, its device, and the way in and out.
+
+    A backend derives from this class and sets the attributes below; ``__init__(device)`` raises
+    ``BackendError`` with the reason where the library, or the device, cannot be used. The methods
+    have defaults that suit any library of the standard.
+    """
+
+    name: str  # "numpy": what the user types
+    library: str  # the import name of the library
+    install: str  # the command that installs it
+    xp: Any  # the namespace of the standard
+    device: Any  # what xp's creation functions take as device=
+    #: True where a slice of an array does not share its memory (JAX): changes in place rebind there.
+    immutable: bool = False
+
+    def __init__(self, device: str = "") -> None:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<xnn backend {self.name} on {self.device}>"
+
+    @classmethod
+    def owns(cls, x: object) -> bool:
+        """Whether x is an array of this library."""
+        return type(x).__module__.partition(".")[0] == cls.library
+
+    def asarray(self, x: Any, dtype: str | None = None) -> Array:
+        """x, an array of any library or numbers in lists, as an array of this backend.
+
+        No copy is made where memory can be shared; ``dtype`` is a name such as ``"float32"``.
+        """
+        if not self.owns(x):
+            x = to_numpy(x)
+            if dtype is not None:  # convert on the host, so that the device receives what it keeps
+                x = x.astype(dtype, copy=False)
+        return self.xp.asarray(x, dtype=None if dtype is None else self.dtype(dtype), device=self.device)
+
+    @classmethod
+    def to_numpy(cls, a: Array) -> Any:
+        """The array a of this library as a NumPy array on the host; waits for the device."""
+        raise NotImplementedError
+
+    def dtype(self, name: str) -> Any:
+        """The data type of the library with this name of the standard."""
+        return getattr(self.xp, name)
+
+    def synchronize(self) -> None:
+        """Wait until the device has finished all that it was asked to do."""
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """The context in which the mathematics runs, where a library needs one (CuPy: the device)."""
+        return nullcontext()
+
+    def update(
+        self, equation: Equation, state: Sequence[Array], gradient: Array, scalars: Mapping[str, float]
+    ) -> tuple[Array, ...]:
+        """Run an elementwise update, and return the new state.
+
+        ``equation(xp, θ, gradient, *rest, **scalars)`` changes the arrays of ``state = (θ, *rest)``
+        in place where the library allows that, and returns them, or what it rebound.
+        """
+        return equation(self.xp, state[0], gradient, *state[1:], **scalars)
+
+    def info(self) -> dict[str, str]:
+        """What ``python -m xnn info`` shows: the version of the library, and the device in words."""
+        module = importlib.import_module(self.library)
+        return {"version": str(module.__version__), "device": str(self.device)}
+
+
+# Where the backends that come with xnn are found; others come through the entry-point group.
+_BUILT_IN = {
+    "numpy": "xnn.backends.numpy_backend:NumpyBackend",
+    "cupy": "xnn.backends.cupy_backend:CupyBackend",
+    "torch": "xnn.backends.torch_backend:TorchBackend",
+    "jax": "xnn.backends.jax_backend:JaxBackend",
+    "array_api_strict": "xnn.backends.strict_backend:StrictBackend",
+}
+_GROUP = "xnn.backends"
+
+_classes: dict[str, type[Backend]] = {}
+_instances: dict[str, Backend] = {}
+_owners: dict[type, type[Backend] | None] = {}
+_chosen: ContextVar[str | None] = ContextVar("xnn_backend", default=None)  # by use_backend
+_default: str | None = None  # by set_backend
+
+
+def _third_party() -> dict[str, str]:
+    from importlib.metadata import entry_points  # reads every installed package: only when needed
+
+    return {e.name: e.value for e in entry_points(group=_GROUP) if e.name not in _BUILT_IN}
+
+
+def _load(name: str) -> type[Backend]:
+    if name not in _classes:
+        place = _BUILT_IN.get(name) or _third_party().get(name)
+        if place is None:
+            known = ", ".join([*_BUILT_IN, *_third_party()])
+            raise BackendError(f"unknown backend {name!r}; known are: {known}")
+        module, _, attribute = place.partition(":")
+        if name in _BUILT_IN and importlib.util.find_spec(_GROUP) is None:
+            raise BackendError(
+                "the package xnn.backends is not found, because xnn is not installed but imported from "
+                "its source folder; run: pip install -e ."
+            )
+        try:
+            _classes[name] = getattr(importlib.import_module(module), attribute)
+            _owners.clear()
+        except (ImportError, AttributeError) as error:
+            raise BackendError(f"backend {name!r} cannot be loaded from {place}: {error}") from error
+    return _classes[name]
+
+
+def get_backend(name: str | Backend | None = None) -> Backend:
+    """The backend of this name, or the current one.
+
+    ``name`` is ``"numpy"``, ``"cupy"``, ``"torch"``, ``"jax"``, ``"array_api_strict"`` or one that
+    another package provides; a device may follow a colon: ``"cupy:1"``, ``"torch:cuda"``.
+    ``None`` is the one of ``use_backend``, else of ``set_backend``, else of the environment variable
+    ``XNN_BACKEND``, else NumPy.
+
+    Raises:
+        BackendError: for an unknown name, and for one that cannot be used here, with the reason.
+    """
+    if isinstance(name, Backend):
+        return name
+    if name is None:
+        name = _chosen.get() or _default or os.environ.get("XNN_BACKEND") or "numpy"
+    if not isinstance(name, str):
+        raise BackendError(f"a backend is given by its name, such as 'numpy' or 'cupy:1'; got {name!r}")
+    if name not in _instances:
+        library, _, device = name.partition(":")
+        _instances[name] = _load(library)(device)
+    return _instances[name]
+
+
+def set_backend(name: str | Backend) -> None:
+    """Make this backend the current one for the whole program; it must be usable."""
+    global _default
+    _default = _name(get_backend(name), name)
+
+
+@contextmanager
+def use_backend(name: str | Backend) -> Iterator[Backend]:
+    """Make this backend the current one inside a ``with`` block (of this thread or task only)."""
+    backend = get_backend(name)
+    token = _chosen.set(_name(backend, name))
+    try:
+        yield backend
+    finally:
+        _chosen.reset(token)
+
+
+def _name(backend: Backend, name: str | Backend) -> str:
+    """The name under which ``get_backend`` finds this very backend again."""
+    if isinstance(name, str):
+        return name
+    for key, instance in _instances.items():
+        if instance is backend:
+            return key
+    _instances[backend.name] = backend  # made by hand: keep it
+    return backend.name
+
+
+def available_backends() -> dict[str, str]:
+    """Every known backend, with an empty text where it can be used here, else the reason why not."""
+    reasons = {}
+    for name in [*_BUILT_IN, *_third_party()]:
+        try:
+            get_backend(name)
+            reasons[name] = ""
+        except BackendError as error:
+            reasons[name] = str(error)
+    return reasons
+
+
+def owner(x: object) -> type[Backend] | None:
+    """The backend whose library x is an array of; None for numbers, lists and anything else."""
+    kind = type(x)
+    if kind not in _owners:
+        found = None
+        for name in [*_BUILT_IN, *_classes]:
+            # An array of a library can only exist once that library has been imported.
+            if name in _classes or name in sys.modules:
+                try:
+                    candidate = _load(name)
+                except BackendError:
+                    continue
+                if candidate.owns(x):
+                    found = candidate
+                    break
+        _owners[kind] = found  # last: loading a backend empties the table
+    return _owners[kind]
+
+
+def to_numpy(x: Any) -> Any:
+    """x, an array of any library or numbers in lists, as a NumPy array on the host."""
+    kind = owner(x)
+    if kind is not None:
+        return kind.to_numpy(x)
+    host = get_backend("numpy")
+    array = host.xp.asarray(x)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"expected numbers in an array or in nested lists; got {_describe(x)}")
+    return array
+
+
+def _describe(x: object) -> str:
+    text = repr(x)
+    return f"{type(x).__name__} {text if len(text) < 60 else text[:57] + '...'}"
+
+
+def namespace(x: Array) -> Any:
+    """The namespace of the standard in which to compute with the array x."""
+    kind = owner(x)
+    if kind is not None and kind.name in _instances:
+        return _instances[kind.name].xp
+    return array_api_compat.array_namespace(x)
+
+
+def unify(**arrays: Any) -> tuple[Any, ...]:
+    """The common namespace of the arrays, then the arrays themselves, in the order given.
+
+    Numbers and lists become arrays of the library of the others (of the current backend where there
+    are no others); ``None`` stays ``None``.
+
+    Raises:
+        TypeError: where arrays of two libraries meet; the message names both.
+    """
+    owners = one_library(**arrays)
+    if not owners:
+        backend = get_backend()
+        return (backend.xp, *(None if x is None else backend.asarray(x) for x in arrays.values()))
+    first = next(arrays[name] for name in owners)
+    xp, device = namespace(first), array_api_compat.device(first)
+    return (
+        xp,
+        *(x if x is None or name in owners else xp.asarray(to_numpy(x), device=device) for name, x in arrays.items()),
+    )
+
+
+def one_library(**arrays: Any) -> dict[str, type[Backend]]:
+    """The backends of those that are arrays, after a look that it is one and the same.
+
+    Raises:
+        TypeError: where arrays of two libraries meet; the message names both.
+    """
+    owners = {name: kind for name, x in arrays.items() if (kind := owner(x)) is not None}
+    if len(set(owners.values())) > 1:
+        listed = ", ".join(f"{name} is an array of {kind.library}" for name, kind in owners.items())
+        raise TypeError(f"arrays of different libraries: {listed}; convert them to one of these first")
+    return owners

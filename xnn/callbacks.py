@@ -1,0 +1,266 @@
+"""The callbacks that come with xnn: early stopping, a smaller step on a plateau, files."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xnn.run import Callback, TrainingRun, as_callback
+
+__all__ = ["CSVLogger", "Callback", "Checkpoint", "EarlyStopping", "ReduceLROnPlateau", "as_callback"]
+
+_GROWS = ("acc", "auc", "r2", "f1", "precision", "recall")  # parts of names that are better when larger
+
+
+def _sign(owner: str, monitor: str, mode: str) -> int:
+    """+1 where a larger value of this name is better, −1 where a smaller one is."""
+    if mode not in ("auto", "min", "max"):
+        raise ValueError(f"{owner}: expected mode 'auto', 'min' or 'max'; got {mode!r}")
+    return 1 if mode == "max" or (mode == "auto" and any(part in monitor.lower() for part in _GROWS)) else -1
+
+
+def _value(owner: str, monitor: str, logs: dict[str, float]) -> float:
+    if monitor not in logs:
+        hint = "; give fit validation data, or name another" if monitor.startswith("val_") else ""
+        there = ", ".join(logs) or "nothing"
+        raise ValueError(f"{owner} watches {monitor!r}, which this epoch did not report; there is: {there}{hint}")
+    return float(logs[monitor])
+
+
+@dataclass(eq=False)
+class EarlyStopping(Callback):
+    """Stop when a value has not improved for ``patience`` epochs, and go back to the best weights.
+
+    An epoch improves when the value is better than the best one by more than ``min_delta``; NaN never
+    is. ``baseline`` is a value to beat as well: until it is beaten, an improvement does not start the
+    count of epochs anew. ``mode`` is ``"min"``, ``"max"``, or ``"auto"``: names with acc, auc, r2,
+    f1, precision or recall in them are better when larger, all others when smaller.
+
+    With ``restore_best`` the weights of the best epoch come back at the end of the run, however it
+    ends, and the stop reason says so. ``best`` is the best value (NaN: none yet) and ``best_epoch``
+    its epoch, counted from 1.
+
+    Raises:
+        ValueError: after the first epoch, where that does not report ``monitor``.
+
+    Source: Prechelt (1998), "Early stopping – but when?"; the semantics are those of Keras.
+    """
+
+    monitor: str = "val_loss"
+    _: KW_ONLY
+    min_delta: float = 0.0
+    patience: int = 0
+    mode: str = "auto"
+    baseline: float | None = None
+    restore_best: bool = True
+    best: float = field(default=math.nan, init=False, repr=False)
+    best_epoch: int = field(default=0, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._sign = _sign("EarlyStopping", self.monitor, self.mode)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.best, self.best_epoch = math.nan, 0
+        self._wait = 0  # epochs since the last improvement
+        self._reason = ""  # why this callback has stopped the run
+        self._state: Any = None  # what the network had learned in the best epoch, ...
+        self._step = 0  # ... and the updates up to there
+
+    def on_train_begin(self, run: TrainingRun) -> None:
+        """Forget an earlier run."""
+        self._forget()
+
+    def on_epoch_end(self, run: TrainingRun, logs: dict[str, float]) -> None:
+        """Keep the weights of a better epoch; stop when the patience is spent."""
+        value = _value("EarlyStopping", self.monitor, logs)
+        self._wait += 1
+        if self._beats(value, self.best if self.best_epoch else -self._sign * math.inf):
+            self.best, self.best_epoch = value, run.epoch + 1
+            if self.restore_best:
+                self._state, self._step = run.network.snapshot(), run.step
+            if self.baseline is None or self._beats(value, self.baseline):
+                self._wait = 0
+        elif self._wait >= self.patience and run.epoch > 0:
+            self._reason = self._words()
+            run.stop(self._reason)
+
+    def on_train_end(self, run: TrainingRun) -> None:
+        """Restore the best weights, and say so where the stop reason does not yet."""
+        if self._state is None:
+            return
+        run.network.restore(self._state)
+        self._state = None
+        reason = run.history.stop_reason
+        told = bool(self._reason) and reason == self._reason
+        if not told and run.step != self._step:
+            words = f"{self.monitor} was best in epoch {self.best_epoch}: {self.best:.4g} (weights restored)"
+            run.history.stop_reason = f"{reason}; {words}" if reason else words
+
+    def _beats(self, value: float, reference: float) -> bool:
+        return self._sign * value - self.min_delta > self._sign * reference  # False for NaN
+
+    def _words(self) -> str:
+        beaten = self.baseline is None or self._beats(self.best, self.baseline)
+        what = "improved" if beaten else f"beaten the baseline {self.baseline:.4g}"
+        waited = f"{self._wait} epoch" if self._wait == 1 else f"{self._wait} epochs"
+        words = f"early stopping: {self.monitor} has not {what} for {waited}"
+        if not self.best_epoch:
+            return f"{words}; it was never a finite number"
+        restored = " (weights restored)" if self.restore_best else ""
+        return f"{words}; best {self.best:.4g} in epoch {self.best_epoch}{restored}"
+
+
+@dataclass(eq=False)
+class ReduceLROnPlateau(Callback):
+    """Multiply the learning rate by ``factor`` when a value has not improved for ``patience`` epochs.
+
+    α ← max(factor·α, min_lr), where α is the rate of the optimizer, or of its schedule at this step.
+    Then ``cooldown`` epochs pass before epochs are counted again. ``min_delta`` and ``mode`` are as
+    in ``EarlyStopping``. ``reductions`` lists what was done, as pairs (epoch, new α).
+
+    Raises:
+        ValueError: for a factor that is not between 0 and 1, and as ``EarlyStopping``.
+
+    Source: the semantics are those of Keras.
+    """
+
+    monitor: str = "val_loss"
+    _: KW_ONLY
+    factor: float = 0.1
+    patience: int = 10
+    mode: str = "auto"
+    min_delta: float = 1e-4
+    cooldown: int = 0
+    min_lr: float = 0.0
+    reductions: list[tuple[int, float]] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._sign = _sign("ReduceLROnPlateau", self.monitor, self.mode)
+        if not 0 < self.factor < 1:
+            raise ValueError(f"ReduceLROnPlateau: expected a factor between 0 and 1; got {self.factor!r}")
+
+    def on_train_begin(self, run: TrainingRun) -> None:
+        """Forget an earlier run."""
+        self.reductions = []
+        self._best = -self._sign * math.inf
+        self._wait = self._cooling = 0
+
+    def on_epoch_end(self, run: TrainingRun, logs: dict[str, float]) -> None:
+        """Count the epochs without improvement; reduce the rate when there are enough."""
+        value = _value("ReduceLROnPlateau", self.monitor, logs)
+        if self._cooling:
+            self._cooling -= 1
+            self._wait = 0
+        if self._sign * value > self._sign * self._best + self.min_delta:  # False for NaN
+            self._best, self._wait = value, 0
+        elif not self._cooling:
+            self._wait += 1
+            if self._wait >= self.patience:
+                self._reduce(run)
+
+    def _reduce(self, run: TrainingRun) -> None:
+        lr = run.optimizer.lr
+        base = float(lr(run.step) if callable(lr) else lr)
+        if base * run.lr_scale > self.min_lr:
+            run.lr_scale = max(run.lr_scale * self.factor, self.min_lr / base)
+            self.reductions.append((run.epoch + 1, base * run.lr_scale))
+            self._cooling, self._wait = self.cooldown, 0
+
+
+@dataclass(eq=False)
+class Checkpoint(Callback):
+    """Save the network every so many epochs, or whenever a value is the best so far.
+
+    ``path`` may hold ``{epoch}`` (counted from 1) and names of the logs, with their formats:
+    ``"digits-{epoch:03}-{val_loss:.3f}.safetensors"``; else the file is replaced each time, and is
+    never half written. With ``monitor``, an epoch is saved only when its value is better than every
+    one saved before; ``mode`` is as in ``EarlyStopping``. ``saved`` is the path of the last file.
+
+    Raises:
+        FileNotFoundError: before training, where the folder does not exist.
+        ValueError: for a name in the path, or a monitor, that the epoch does not report.
+    """
+
+    path: str | os.PathLike[str]
+    _: KW_ONLY
+    every: int = 1
+    monitor: str | None = None
+    mode: str = "auto"
+    saved: str = field(default="", init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._sign = _sign("Checkpoint", self.monitor or "", self.mode)
+        if self.every < 1:
+            raise ValueError(f"Checkpoint: expected every to be 1 epoch or more; got {self.every!r}")
+
+    def on_train_begin(self, run: TrainingRun) -> None:
+        """Forget an earlier run; better no folder now than after hours of training."""
+        self.saved, self._best = "", -self._sign * math.inf
+        folder = Path(self.path).parent
+        if "{" not in str(folder) and not folder.is_dir():
+            raise FileNotFoundError(f"Checkpoint saves to {os.fspath(self.path)!r}: create the folder {folder} first")
+
+    def on_epoch_end(self, run: TrainingRun, logs: dict[str, float]) -> None:
+        """Save, when it is time or the value is better."""
+        if (run.epoch + 1) % self.every:
+            return
+        if self.monitor is not None:
+            value = _value("Checkpoint", self.monitor, logs)
+            if not self._sign * value > self._sign * self._best:  # NaN is no better than anything
+                return
+            self._best = value
+        try:
+            path = os.fspath(self.path).format(**{**logs, "epoch": run.epoch + 1})
+        except (KeyError, IndexError, ValueError) as error:
+            there = ", ".join(["epoch", *logs])
+            raise ValueError(
+                f"Checkpoint cannot make a file name of {os.fspath(self.path)!r} ({error}); it may name: {there}"
+            ) from None
+        run.network.save(path)
+        self.saved = path
+
+
+@dataclass(eq=False)
+class CSVLogger(Callback):
+    """Write the values of each epoch as a line of a CSV file: ``epoch,loss,accuracy,val_loss,...``.
+
+    Epochs count from 1. The file is closed after each line: what it holds stays, whatever happens to
+    the run. Its columns are the names that the first epoch reports. With ``append`` an existing file
+    is continued.
+
+    Raises:
+        OSError: before training, where the file cannot be written.
+        ValueError: where the file to be continued has other columns.
+    """
+
+    path: str | os.PathLike[str]
+    _: KW_ONLY
+    append: bool = False
+
+    def on_train_begin(self, run: TrainingRun) -> None:
+        """Empty the file, or read the names of its columns."""
+        with open(self.path, "a+" if self.append else "w+", encoding="utf-8", newline="") as file:
+            file.seek(0)
+            self._columns = next(csv.reader(file), [])
+
+    def on_epoch_end(self, run: TrainingRun, logs: dict[str, float]) -> None:
+        """Write one line."""
+        rows: list[list[object]] = []
+        names = ["epoch", *logs]
+        if not self._columns:
+            self._columns = names
+            rows.append([*names])
+        elif run.epoch == 0 and self._columns != names:
+            raise ValueError(
+                f"CSVLogger cannot continue {os.fspath(self.path)!r}: its columns are {', '.join(self._columns)}; "
+                f"this run reports {', '.join(names)}; give another path, or append=False"
+            )
+        values: dict[str, object] = {**logs, "epoch": run.epoch + 1}
+        rows.append([values.get(name, "") for name in self._columns])
+        with open(self.path, "a", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)

@@ -1,0 +1,100 @@
+"""A network in a file: its architecture and its arrays, to and from ``xnn.checkpoint``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any
+
+from xnn import checkpoint
+from xnn.arrays import Backend
+from xnn.errors import FileError
+from xnn.layers import LAYERS
+from xnn.layers.base import Layer
+from xnn.network import Network
+from xnn.parameters import Layout, trace_shapes
+
+__all__ = ["load", "save"]
+
+
+def save(network: Network, path: Any) -> None:
+    """Write the network to a safetensors file; see ``Network.save``."""
+    arrays = {**network.parameters, **network.buffers}
+    checkpoint.write(path, _describe(network), {key: network.backend.to_numpy(a) for key, a in arrays.items()})
+
+
+def load(path: Any, *, backend: str | Backend | None = None, layers: Iterable[type[Layer]] = ()) -> Network:
+    """The network in a file that ``Network.save`` wrote, on any backend.
+
+    Args:
+        path: the file.
+        backend: where the network shall live; ``None`` is the current backend, not the one that saved.
+        layers: the classes of your own layers in it. Nothing in a file is ever executed, so a class
+            is found only among xnn's layers and these.
+
+    Raises:
+        FileError: for a file that is missing, damaged, foreign, or from a newer version.
+        BackendError: where the backend cannot be used.
+    """
+    architecture, arrays = checkpoint.read(path)
+    known = LAYERS | {layer.__name__: layer for layer in layers}
+    try:
+        built = [_layer(described, known) for described in architecture["layers"]]
+        inputs = tuple(architecture["inputs"])
+        shapes = trace_shapes(built, inputs)
+        layout = Layout.of(built, shapes)
+        # Look at the shapes before any memory is taken for them.
+        wanted = dict(zip(layout.names, layout.shapes, strict=True))
+        optional = {
+            f"{i}.{name}": buffer.shape
+            for i, (layer, shape) in enumerate(zip(built, shapes, strict=False))
+            for name, buffer in layer.buffers(shape).items()
+        }
+        for key in wanted:
+            if key not in arrays:
+                raise ValueError(f"the array {key!r} is missing")
+        for key, array in arrays.items():
+            shape = (wanted | optional).get(key)
+            if shape is None:
+                raise ValueError(f"the array {key!r} belongs to none of its layers")
+            if tuple(array.shape) != shape:
+                raise ValueError(f"the array {key!r} has shape {tuple(array.shape)}, its layer wants {shape}")
+        seed, step, epoch = (int(architecture[name]) for name in ("seed", "step", "epoch"))
+        network = Network(built, inputs=inputs, backend=backend, dtype=architecture["dtype"], seed=seed)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise FileError(f"{path}: the description of the network does not make one: {reason}") from error
+    network.set_parameters({key: arrays[key] for key in wanted})
+    network.set_buffers({key: array for key, array in arrays.items() if key in optional})
+    network.step, network.epoch = step, epoch
+    return network
+
+
+def _describe(network: Network) -> dict[str, Any]:
+    return {
+        "layers": [{"type": type(layer).__name__, **_settings(layer)} for layer in network.layers],
+        "inputs": list(network.inputs),
+        "dtype": network.dtype,
+        "seed": network.seed,
+        "step": network.step,
+        "epoch": network.epoch,
+    }
+
+
+def _settings(layer: Layer) -> dict[str, Any]:
+    """The fields that JSON can hold; a function for initial values is not needed to load a network."""
+    plain = (bool, int, float, str, type(None))
+    settings = {field.name: getattr(layer, field.name) for field in fields(layer) if field.compare}  # type: ignore[arg-type]
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in settings.items()
+        if isinstance(value, plain) or (isinstance(value, tuple) and all(isinstance(v, plain) for v in value))
+    }
+
+
+def _layer(described: dict[str, Any], known: dict[str, type[Layer]]) -> Layer:
+    settings = dict(described)
+    name = settings.pop("type")
+    if name not in known:
+        raise ValueError(f"unknown layer {name!r}; if it is your own: xnn.load(path, layers=[{name}])")
+    return known[name](**settings)

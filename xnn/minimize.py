@@ -1,0 +1,187 @@
+"""Descent of any cost, without a network: feed a cost and its gradient to an optimizer until it stops."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count, pairwise
+from math import isfinite
+from typing import Any
+
+from xnn.arrays import owner, to_numpy
+from xnn.clipping import norm
+from xnn.errors import DivergenceWarning
+from xnn.optimizers import SGD, Optimizer
+from xnn.settings import number, whole
+from xnn.trees import arrays, leaves, matching, rebuild
+
+__all__ = ["Minimum", "minimize"]
+
+_FIRST = 10  # iterations that show how large the cost is; a start at a cost of almost 0 does not
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """Where a descent ended, and why.
+
+    Attributes:
+        theta: the parameters, in the form in which they were given; after a divergence the last
+            ones with a finite cost.
+        cost: the cost there.
+        iterations: how many updates were made.
+        stop_reason: begins with "gradient norm", "cost change", "iteration limit", "diverged" or "callback".
+        costs: the cost before the first update, and after each.
+    """
+
+    theta: Any
+    cost: float
+    iterations: int
+    stop_reason: str
+    costs: list[float] = field(repr=False)
+
+
+def minimize(
+    cost: Callable[[Any], Any],
+    theta: Any,
+    *,
+    gradient: Callable[[Any], Any] | None = None,
+    optimizer: Optimizer = SGD(lr=0.1),  # noqa: B008 -- frozen
+    tol: float = 1e-8,
+    stop_on: str = "gradient",
+    max_iterations: int = 10_000,
+    callback: Callable[[int, Any, float], Any] | None = None,
+) -> Minimum:
+    """Iterate θ ← optimizer(θ, ∇C(θ)) until ∇C = 0 within ``tol``; ``theta`` itself is not changed.
+
+    The cost and its gradient are computed once an iteration::
+
+        found = xnn.minimize(lambda w: (w - 2) ** 2, 0.0, gradient=lambda w: 2 * (w - 2))
+
+    Args:
+        cost: C(θ), one number; it gets arrays in the form of ``theta`` and must not change them.
+        theta: where to start: an array of any library, numbers in lists, or a list or dictionary of arrays.
+        gradient: ∇C(θ), in the form of θ. Required for now.
+        optimizer: plain descent with η = 0.1 by default.
+        tol: how small is zero; with 0 only the limit stops.
+        stop_on: ``"gradient"`` stops where ‖∇C‖ < tol, ``"cost"`` where two costs in a row differ by less.
+        max_iterations: the limit of updates.
+        callback: called as ``callback(iteration, theta, cost)`` before the first update and after each,
+            with a copy of θ; it stops the descent by returning True.
+
+    Returns:
+        A ``Minimum``: theta, cost, iterations, stop_reason, costs.
+
+    Warns:
+        DivergenceWarning: where the cost is not finite any more, where it rises beyond 1000 times the
+            largest of the first costs, and where it was above the first one and rising at the limit.
+
+    Raises:
+        TypeError: without a gradient, for arrays of several libraries, and for what is no real number.
+        ValueError: for an empty theta, a cost or a gradient that is not finite at the start, a cost of
+            several numbers, or a gradient of another shape than theta.
+
+    Source: text 003, "iterate until ∇J = 0".
+    """
+    tol, limit = _check(cost, gradient, optimizer, tol, stop_on, max_iterations)
+    xp, start = arrays(theta)
+    if not start or any(0 in θ.shape for θ in start):
+        raise ValueError("theta is empty: there is nothing to minimize over")
+    θ = rebuild(theta, [xp.asarray(a, copy=True) for a in start])
+    state = optimizer.init(θ)
+    costs: list[float] = []
+    before = θ
+    for iteration in count():
+        costs.append(_number(cost(θ)))
+        _start(iteration, "cost(theta)", costs[0])
+        if callback is not None and callback(iteration, _copy(xp, θ), costs[-1]) is True:
+            reason = f"callback: it asked to stop after {iteration} iterations"
+            break
+        if reason := _diverged(costs):
+            break
+        if stop_on == "cost" and iteration and abs(costs[-1] - costs[-2]) < tol:
+            reason = f"cost change {abs(costs[-1] - costs[-2]):.3g} < tol {tol:g}"
+            break
+        here = list(leaves(θ, "theta").values())
+        g = matching(gradient(θ), xp, θ, here, "gradient")  # type: ignore[misc]
+        if stop_on == "gradient" or iteration == 0:
+            length = float(to_numpy(norm(xp, g)))
+            _start(iteration, "the norm of gradient(theta)", length)
+            if not isfinite(length):
+                reason = f"diverged: the norm of the gradient is {length} after {iteration} iterations"
+                break
+            if stop_on == "gradient" and length < tol:
+                reason = f"gradient norm {length:.3g} < tol {tol:g}"
+                break
+        if iteration == limit:
+            reason = _at_limit(costs)
+            break
+        before = θ
+        θ, state = optimizer.update(θ, rebuild(θ, g), state)
+    if reason.startswith("diverged"):
+        warnings.warn(
+            f"minimize {reason}; lower the lr of {optimizer!r}, scale the data, or check the gradient",
+            DivergenceWarning,
+            stacklevel=2,
+        )
+    if not isfinite(costs[-1]):
+        return Minimum(before, costs[-2], iteration, reason, costs)
+    return Minimum(θ, costs[-1], iteration, reason, costs)
+
+
+def _check(
+    cost: Any, gradient: Any, optimizer: Any, tol: float, stop_on: str, max_iterations: int
+) -> tuple[float, int]:
+    """The tolerance and the limit, after all arguments but theta have been checked."""
+    if not callable(cost):
+        raise TypeError(f"cost must be a function of theta, got {cost!r}")
+    if gradient is None:
+        raise TypeError(
+            "minimize needs gradient=, a function that returns the derivative of the cost in the form of theta: "
+            "derivatives are not found automatically yet"
+        )
+    if not callable(gradient):
+        raise TypeError(f"gradient must be a function of theta, got {gradient!r}")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer must be one such as xnn.Adam(lr=0.01), with its settings; got {optimizer!r}")
+    if stop_on not in ("gradient", "cost"):
+        raise ValueError(f"stop_on must be 'gradient' or 'cost', got {stop_on!r}")
+    return number("tol", tol, "[0, inf)"), whole("max_iterations", max_iterations, 0)
+
+
+def _start(iteration: int, name: str, value: float) -> None:
+    if iteration == 0 and not isfinite(value):
+        raise ValueError(f"{name} is {value} at the start: look for NaN or infinity in theta and in the data")
+
+
+def _number(value: Any) -> float:
+    """What a cost function returned, as a Python float; waits for the device."""
+    if isinstance(value, (float, int)):
+        return float(value)
+    if owner(value) is None:
+        raise TypeError(f"cost must return one real number, got {type(value).__name__}: {value!r:.60}")
+    array = to_numpy(value)
+    if array.size != 1 or array.dtype.kind not in "iuf":
+        raise ValueError(f"cost must return one real number, got an array of {array.dtype}, shape {array.shape}")
+    return float(array.reshape(()))
+
+
+def _copy(xp: Any, θ: Any) -> Any:
+    return rebuild(θ, [xp.asarray(a, copy=True) for a in leaves(θ, "theta").values()])
+
+
+def _diverged(costs: list[float]) -> str:
+    """Why the costs so far show a divergence; empty where they do not."""
+    cost, n = costs[-1], len(costs) - 1
+    if not isfinite(cost):
+        return f"diverged: the cost is {cost} after {n} iterations, {costs[0]:.4g} at the start"
+    if n > _FIRST and cost > costs[-2] and cost > 1e3 * max(map(abs, costs[:_FIRST])):
+        return f"diverged: the cost has risen from {costs[0]:.4g} to {cost:.4g} in {n} iterations"
+    return ""
+
+
+def _at_limit(costs: list[float]) -> str:
+    n = len(costs) - 1
+    if n and costs[-1] > costs[0] and all(a < b for a, b in pairwise(costs[-_FIRST - 1 :])):
+        return f"diverged: the cost has risen from {costs[0]:.4g} to {costs[-1]:.4g} in {n} iterations, the limit"
+    return f"iteration limit: {n} iterations"

@@ -1,0 +1,478 @@
+"""The network: a list of layers over one flat vector of parameters, its feed-forward and its backprop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
+from operator import index
+from typing import Any
+
+import array_api_compat
+
+from xnn.anomaly import watch
+from xnn.arrays import Array, Backend, get_backend, namespace, one_library, owner, to_numpy, unify
+from xnn.backprop import backprop, feed_forward
+from xnn.errors import NotFittedError
+from xnn.evaluation import evaluate
+from xnn.host import fresh_seed, generator
+from xnn.initializers import draw
+from xnn.layers.base import Key, Layer, Operation, Shape
+from xnn.losses import Loss
+from xnn.parameters import Layout, trace_shapes
+from xnn.penalties import Penalty
+from xnn.settings import whole
+from xnn.summary import summary
+from xnn.training import fit
+
+__all__ = ["Network"]
+
+DTYPES = ("float32", "float64")
+
+
+class Network:
+    """A feed-forward network a = f^L(… f²(f¹(x)) …) of the given layers.
+
+    The batch is the first axis of every array: x has shape (examples, *inputs).
+
+    Args:
+        layers: the layers, the first one first.
+        inputs: the number of inputs, or the shape of one example.
+        backend: a name such as ``"numpy"`` or ``"cupy:1"``, or a backend; ``None`` is the current one.
+        dtype: ``"float32"`` or ``"float64"``; every array of the network has it.
+        seed: initial weights, shuffles and dropout masks follow from it, equally on every backend;
+            ``None`` draws one, which ``network.seed`` tells.
+
+    Raises:
+        TypeError: for something in ``layers`` that is no layer.
+        ValueError: where a layer cannot take what the layer below gives; it names the layer.
+        BackendError: where the backend cannot be used.
+
+    Source: texts 001, 002 (the composed function) and 003 (weights random, biases zero).
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        *,
+        inputs: int | Sequence[int],
+        backend: str | Backend | None = None,
+        dtype: str = "float32",
+        seed: int | None = None,
+    ) -> None:
+        self.layers = _layers(layers)
+        self.inputs = _shape(inputs)
+        self.shapes = trace_shapes(self.layers, self.inputs)
+        self.layout = Layout.of(self.layers, self.shapes)
+        self.backend = get_backend(backend)
+        self.dtype = _dtype(dtype)
+        self.backend.dtype(self.dtype)  # a library may lack it
+        self.seed = _seed(seed)
+        self.step = 0  # training steps so far: the masks of dropout depend on it
+        self.epoch = 0  # epochs of fit so far: the order of the examples depends on it
+
+        draws = generator(self.seed)
+        values = [draw(p.initializer, draws, p.shape) for p in self.layout.specifications]
+        # Layers that are the same in every step are asked for their operation once.
+        self._fixed = [
+            type(layer).training is Layer.training and type(layer).prediction is Layer.prediction
+            for layer in self.layers
+        ]
+        self._buffers: list[dict[str, Array]] = []
+        with self.backend.scope():
+            self._set_flat(self._pack([self.backend.asarray(value, self.dtype) for value in values]))
+            for layer, shape in zip(self.layers, self.shapes, strict=False):
+                given = {name: buffer for name, buffer in layer.buffers(shape).items() if buffer.value is not None}
+                self._buffers.append({name: self._filled(buffer.value, buffer.shape) for name, buffer in given.items()})
+
+    # -- The parameters ------------------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """The parameters by name, ``"0.weight"``, ``"0.bias"``, …, as copies."""
+        xp = self.backend.xp
+        with self.backend.scope():
+            copy = xp.asarray(self._θ, copy=True)
+            return dict(zip(self.layout.names, self.layout.unpack(xp, copy), strict=True))
+
+    @property
+    def buffers(self) -> dict[str, Array]:
+        """What the layers keep beside their parameters, such as ``"1.running_mean"``, as copies."""
+        xp = self.backend.xp
+        with self.backend.scope():
+            return {
+                f"{i}.{name}": xp.asarray(array, copy=True)
+                for i, own in enumerate(self._buffers)
+                for name, array in own.items()
+            }
+
+    def set_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Replace some or all parameters by copies of these arrays (of any library) or nested lists.
+
+        Raises:
+            KeyError: for an unknown name; it lists the known ones.
+            ValueError: for a wrong shape; nothing is changed then.
+        """
+        unknown = [name for name in parameters if name not in self.layout.names]
+        if unknown:
+            raise KeyError(f"unknown parameters {unknown}; this network has {list(self.layout.names)}")
+        with self.backend.scope():
+            arrays = list(self._views_of_θ())
+            for k, (name, shape) in enumerate(zip(self.layout.names, self.layout.shapes, strict=True)):
+                if name in parameters:
+                    arrays[k] = self._array(parameters[name], f"parameter {name!r}")
+                    if tuple(arrays[k].shape) != shape:
+                        raise ValueError(
+                            f"parameter {name!r} has shape {shape}; got an array of shape {tuple(arrays[k].shape)}"
+                        )
+            self._set_flat(self._pack(arrays))
+
+    def set_buffers(self, buffers: Mapping[str, Any]) -> None:
+        """Replace some or all buffers by copies of these arrays; names and shapes are checked."""
+        known = {
+            f"{i}.{name}": (i, name, buffer.shape)
+            for i, (layer, shape) in enumerate(zip(self.layers, self.shapes, strict=False))
+            for name, buffer in layer.buffers(shape).items()
+        }
+        unknown = [name for name in buffers if name not in known]
+        if unknown:
+            raise KeyError(f"unknown buffers {unknown}; this network has {list(known)}")
+        new = [dict(own) for own in self._buffers]
+        with self.backend.scope():
+            for key, value in buffers.items():
+                i, name, shape = known[key]
+                array = self._array(value, f"buffer {key!r}")
+                if tuple(array.shape) != shape:
+                    raise ValueError(f"buffer {key!r} has shape {shape}; got an array of shape {tuple(array.shape)}")
+                new[i][name] = self.backend.xp.asarray(array, copy=True)
+        self._buffers = new
+
+    def snapshot(self) -> Any:
+        """A private copy of all parameters and buffers, for ``restore``."""
+        with self.backend.scope():
+            return self.backend.xp.asarray(self._θ, copy=True), [dict(own) for own in self._buffers]
+
+    def restore(self, snapshot: Any) -> None:
+        """Take the parameters and buffers of a ``snapshot`` back."""
+        θ, buffers = snapshot
+        with self.backend.scope():
+            self._set_flat(self.backend.xp.asarray(θ, copy=True))
+        self._buffers = [dict(own) for own in buffers]
+
+    # -- Feed-forward --------------------------------------------------------------------------------------------
+
+    def forward(self, x: Any, training: bool = False) -> Array:
+        """The output a^L for a batch x, in the mode of training or of prediction; changes nothing.
+
+        With ``training=True`` it is what the next training step will compute: batch statistics, and
+        the masks of that step. The result is an array of the library of x.
+        """
+        with self.backend.scope():
+            y, _ = feed_forward(
+                self.backend.xp,
+                self._operations(training),
+                self._θ_by_layer,
+                self._input(x),
+                watch(self.layers, self.step),
+            )
+            return self._like(x, y)
+
+    def predict(self, x: Any, *, batch_size: int | None = None) -> Array:
+        """``forward(x)`` in the mode of prediction, in pieces of ``batch_size`` examples.
+
+        ``None`` takes 8192 at a time. x may be a NumPy memory map larger than the memory.
+        """
+        rows = whole("batch_size", 8192 if batch_size is None else batch_size, 1)
+        if not hasattr(x, "shape"):
+            return self.forward(x)
+        if len(x.shape) == 0 or x.shape[0] <= rows:
+            return self.forward(x)
+        n = x.shape[0]  # the standard says nothing of slices that end beyond it
+        pieces = [self.forward(x[i : min(i + rows, n), ...]) for i in range(0, n, rows)]
+        return namespace(pieces[0]).concat(pieces)
+
+    def apply(self, parameters: Mapping[str, Array], x: Array) -> Array:
+        """The output for these parameters instead of the network's own: a pure function of both arguments.
+
+        It predicts (no dropout, running statistics), computes in the library and the type of its
+        arguments, and takes all parameters by name.
+        """
+        missing = [name for name in self.layout.names if name not in parameters]
+        if missing or len(parameters) != len(self.layout.names):
+            raise KeyError(f"apply takes all parameters {list(self.layout.names)}; got {list(parameters)}")
+        # Lists and numbers become arrays of the library of the others.
+        xp, x, *θ = unify(x=x, **{name: parameters[name] for name in self.layout.names})
+        buffers = [{name: _convert(xp, array, x) for name, array in own.items()} for own in self._buffers]
+        operations = [layer.prediction(own) for layer, own in zip(self.layers, buffers, strict=True)]
+        with self.backend.scope():
+            y, _ = feed_forward(xp, operations, self.layout.by_layer(θ), self._shaped(xp, x))
+        return y
+
+    # -- Backprop ------------------------------------------------------------------------------------------------
+
+    def gradients(
+        self,
+        x: Any,
+        y: Any,
+        loss: Loss,
+        *,
+        training: bool = True,
+        per_example: bool = False,
+        sample_weight: Any = None,
+        penalty: Penalty | None = None,
+    ) -> tuple[Array, dict[str, Array]]:
+        """The cost of a batch, and ∂C/∂θ for each parameter by name.
+
+        C = 1/n Σᵢ L(a(xᵢ), yᵢ), plus the penalty. It does its own feed-forward. With
+        ``training=True`` that uses batch statistics and dropout, moves the running statistics, and
+        advances ``network.step``; with ``training=False`` nothing changes.
+
+        Args:
+            x: (examples, *inputs).
+            y: the targets, as the loss takes them.
+            loss: one of ``xnn.losses``.
+            training: the mode.
+            per_example: each gradient gets a new first axis, the examples: ∂L(a(xᵢ), yᵢ)/∂θ, whose
+                mean over the examples is the gradient of the batch (texts 002, 004).
+            sample_weight: weights of the examples, (examples,).
+            penalty: added to the cost, on weights (not on biases and normalization scales).
+
+        Raises:
+            ValueError, TypeError: for shapes and types that do not fit; nothing is changed then.
+        """
+        with self.backend.scope():
+            x, y, weights = self.prepare(x, y, loss, sample_weight)
+            cost, gradients, _ = self.differentiate(x, y, weights, loss, penalty, training, per_example)
+        return cost, dict(zip(self.layout.names, gradients, strict=True))
+
+    def deltas(self, x: Any, y: Any, loss: Loss, *, training: bool = True, sample_weight: Any = None) -> list[Array]:
+        """δ of every layer: entry l is ∂C/∂(output of layer l), of that output's shape.
+
+        At a Dense layer that is the textbooks' δˡ = ∂C/∂zˡ. Nothing is changed, in either mode.
+        """
+        deltas: list[Array] = []
+        state = self.step, self._buffers
+        with self.backend.scope():
+            x, y, weights = self.prepare(x, y, loss, sample_weight)
+            self.differentiate(x, y, weights, loss, None, training, deltas=deltas)
+        self.step, self._buffers = state
+        return deltas
+
+    def differentiate(
+        self,
+        x: Array,
+        y: Array,
+        weights: Array | None,
+        loss: Loss,
+        penalty: Penalty | None = None,
+        training: bool = True,
+        per_example: bool = False,
+        deltas: list[Array] | None = None,
+    ) -> tuple[Array, list[Array], Array]:
+        """The cost, the gradients in order, and the outputs, of a batch that ``prepare`` has checked."""
+        xp, check = self.backend.xp, watch(self.layers, self.step)
+        a, records = feed_forward(xp, self._operations(training), self._θ_by_layer, x, check)
+        cost, δ = loss.cost_and_delta(xp, a, y, weights)
+        if check is not None:
+            check(xp, -1, f"the cost ({type(loss).__name__})", (cost, δ))
+        if per_example:
+            δ = δ * float(x.shape[0])  # the mean over the examples is taken by whoever asked
+        gradients = backprop(xp, records, δ, check, per_example=per_example, deltas=deltas)
+        if penalty is not None:
+            cost = cost + self.penalty(penalty)
+            for k, w in self._penalized():
+                gradients[k] = gradients[k] + penalty.slope(xp, w)
+        if training:
+            for i, own in enumerate(self._buffers):
+                if own:
+                    self._buffers = list(self._buffers)
+                    self._buffers[i] = {**own, **self.layers[i].learned(xp, own, records[i].x, records[i].kept)}
+            self.step += 1
+        return cost, gradients, a
+
+    def penalty(self, penalty: Penalty) -> Array | float:
+        """What the penalty adds to the cost: its sum over all weights."""
+        return sum((penalty.cost(self.backend.xp, w) for _, w in self._penalized()), 0.0)
+
+    # -- Training ------------------------------------------------------------------------------------------------
+
+    fit = fit
+    evaluate = evaluate
+
+    def prepare(
+        self, x: Any, y: Any, loss: Loss, weights: Any = None, *, check_values: bool = False
+    ) -> tuple[Array, Array, Array | None]:
+        """A batch as arrays of the backend, of the right type, after a look at their shapes."""
+        _is_loss(loss)
+        one_library(x=x, y=y, weights=weights)
+        x = self._input(x)
+        if x.shape[0] == 0:
+            raise ValueError("x holds no examples: a cost is the mean over at least one")
+        y = loss.targets(self.backend, y, self.shapes[-1], self.dtype, check_values)
+        if y.shape[0] != x.shape[0]:
+            raise ValueError(f"x holds {x.shape[0]} examples, y {y.shape[0]}; each example needs one target")
+        if weights is not None:
+            weights = self._array(weights, "weights")
+            if tuple(weights.shape) != (x.shape[0],):
+                raise ValueError(f"weights of the examples have shape ({x.shape[0]},); got {tuple(weights.shape)}")
+        return x, y, weights
+
+    def learn_statistics(self, moments: Any) -> None:
+        """Let the layers that need the training data see it (Standardize), once.
+
+        ``moments(a)`` gives the mean and the variance over all training examples of what ``a`` maps a
+        batch of inputs to, as NumPy arrays.
+        """
+        for i, (layer, shape) in enumerate(zip(self.layers, self.shapes, strict=False)):
+            if any(b.value is None and name not in self._buffers[i] for name, b in layer.buffers(shape).items()):
+                below, parameters = self._operations(False, i), self._θ_by_layer[:i]
+                mean, variance = moments(
+                    lambda x, below=below, parameters=parameters: feed_forward(self.backend.xp, below, parameters, x)[0]
+                )
+                learned = layer.fitted(mean, variance)
+                self._buffers[i] = {name: self._filled(value, shape[-1:]) for name, value in learned.items()}
+
+    # -- Looking at it, and files ---------------------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """A table of the layers: their names, the shape of their output, and how much they learn."""
+        return summary(self)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def save(self, path: Any) -> None:
+        """Write the network to a safetensors file, whole or not at all; ``xnn.load`` reads it back."""
+        from xnn import files
+
+        files.save(self, path)
+
+    # -- Within ----------------------------------------------------------------------------------------------------
+
+    def _pack(self, arrays: Sequence[Array]) -> Array:
+        if not arrays:
+            return self._filled(0.0, (0,))
+        return self.layout.pack(self.backend.xp, arrays)
+
+    def _views_of_θ(self) -> list[Array]:
+        return [array for own in self._θ_by_layer for array in own]
+
+    def _penalized(self) -> list[tuple[int, Array]]:
+        return [(k, w) for k, w in enumerate(self._views_of_θ()) if self.layout.specifications[k].penalized]
+
+    def _set_flat(self, θ: Array) -> None:
+        """Make θ, which is nobody else's, the parameters."""
+        self._θ = θ
+        self._θ_by_layer = self.layout.by_layer(self.layout.unpack(self.backend.xp, θ))
+
+    def update(self, θ: Array) -> None:
+        """Take the θ of an update in place; a library without views made a new one."""
+        if θ is not self._θ or self.backend.immutable:
+            self._set_flat(θ)
+
+    @property
+    def flat(self) -> Array:
+        """All parameters as the one vector that training changes in place; not a copy."""
+        return self._θ
+
+    def _operations(self, training: bool, stop: int | None = None) -> list[Operation]:
+        """What the layers below ``stop`` do in the coming step, or in a prediction."""
+        operations: list[Operation] = []
+        for i, layer in enumerate(self.layers[:stop]):
+            if self._fixed[i]:
+                operations.append(layer)
+                continue
+            own = self._buffers[i]
+            try:
+                operations.append(
+                    layer.training(own, Key(self.seed, i, self.step)) if training else layer.prediction(own)
+                )
+            except NotFittedError as error:
+                raise NotFittedError(f"layer {i} ({type(layer).__name__}) {error}") from error
+        return operations
+
+    def _array(self, x: Any, name: str) -> Array:
+        """x in the backend and the type of the network; only real numbers are taken."""
+        if owner(x) is None:
+            x = to_numpy(x)
+        if not namespace(x).isdtype(x.dtype, ("bool", "integral", "real floating")):
+            raise TypeError(f"{name}: expected real numbers; got an array of type {x.dtype}")
+        return self.backend.asarray(x, self.dtype)
+
+    def _input(self, x: Any) -> Array:
+        return self._shaped(self.backend.xp, self._array(x, "x"))
+
+    def _shaped(self, xp: Any, x: Array) -> Array:
+        """x with the batch as its first axis and examples of the shape of the inputs."""
+        if tuple(x.shape[1:]) == self.inputs and x.ndim:
+            return x
+        if x.ndim == 1 and self.inputs == (1,):
+            return xp.reshape(x, (-1, 1))  # n numbers are n examples of one input
+        expected = ", ".join(["examples", *map(str, self.inputs)])
+        message = f"x: expected shape ({expected}); got {tuple(x.shape)}"
+        if tuple(x.shape) == self.inputs:
+            message += "; one example needs the batch axis, too: x[None, ...]"
+        elif prod(x.shape[1:]) == prod(self.inputs) and x.ndim:
+            message += f"; to change the shape: x.reshape(-1, {', '.join(map(str, self.inputs))})"
+        raise ValueError(message)
+
+    def _like(self, x: Any, y: Array) -> Array:
+        """y as an array of the library of x; of the backend for lists."""
+        if owner(x) is None or self.backend.owns(x):
+            return y
+        return namespace(x).asarray(self.backend.to_numpy(y), device=array_api_compat.device(x))
+
+    def _filled(self, value: Any, shape: Shape) -> Array:
+        """An array of the network, of this shape, with this value or these values."""
+        xp = self.backend.xp
+        return xp.asarray(xp.broadcast_to(self.backend.asarray(value, self.dtype), shape), copy=True)
+
+
+def _convert(xp: Any, array: Array, like: Array) -> Array:
+    if namespace(array) is xp:
+        return array
+    return xp.asarray(to_numpy(array), dtype=like.dtype, device=array_api_compat.device(like))
+
+
+def _layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    if isinstance(layers, Layer):
+        raise TypeError(f"layers: expected a list of layers; got one layer, {layers!r}: put it in a list")
+    listed = tuple(layers)
+    for i, layer in enumerate(listed):
+        if isinstance(layer, type) and issubclass(layer, Layer):
+            raise TypeError(f"layer {i}: expected a layer; got the class {layer.__name__}: write {layer.__name__}(…)")
+        if not isinstance(layer, Layer):
+            raise TypeError(f"layer {i}: expected an xnn.Layer such as xnn.Dense(10); got {layer!r}")
+    if not listed:
+        raise ValueError("layers: expected at least one layer; got an empty list")
+    return listed
+
+
+def _shape(inputs: int | Sequence[int]) -> Shape:
+    try:
+        shape = tuple(index(n) for n in (inputs if isinstance(inputs, Sequence) else (inputs,)))
+    except TypeError:
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise ValueError(f"inputs: expected a positive number of inputs, or the shape of one example; got {inputs!r}")
+    return shape
+
+
+def _dtype(dtype: str) -> str:
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype: expected 'float32' or 'float64'; got {dtype!r}")
+    return dtype
+
+
+def _seed(seed: int | None) -> int:
+    if seed is None:
+        return fresh_seed()
+    if not hasattr(seed, "__index__") or index(seed) < 0:
+        raise ValueError(f"seed: expected a whole number from 0 on, or None; got {seed!r}")
+    return index(seed)
+
+
+def _is_loss(loss: Any) -> None:
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        raise TypeError(f"loss: expected a loss; got the class {loss.__name__}: write xnn.{loss.__name__}()")
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss: expected one of xnn's losses, such as xnn.CrossEntropy(); got {loss!r}")

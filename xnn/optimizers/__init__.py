@@ -1,0 +1,24 @@
+"""Optimizers: the update equations of descent, and the two ways to run them.
+
+Pure, on arrays of any library, without a network::
+
+    optimizer = xnn.Adam(lr=0.01)
+    state = optimizer.init(theta)
+    theta, state = optimizer.update(theta, gradient, state)
+
+and in place, on one flat vector, as ``fit`` does (``begin`` and ``step``). Names, arguments and
+defaults are PyTorch's, and so are the numbers.
+"""
+
+from __future__ import annotations
+
+from xnn.optimizers.adagrad import Adadelta, Adagrad
+from xnn.optimizers.adam import Adam, Adamax, AdamW
+from xnn.optimizers.base import Optimizer
+from xnn.optimizers.nadam import NAdam
+from xnn.optimizers.radam import RAdam
+from xnn.optimizers.rmsprop import RMSprop
+from xnn.optimizers.rprop import Rprop
+from xnn.optimizers.sgd import SGD
+
+__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop"]

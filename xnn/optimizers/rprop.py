@@ -1,0 +1,76 @@
+"""Rprop: only the signs of the gradient count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from xnn.arrays import Array
+from xnn.optimizers.base import Optimizer, Rule
+from xnn.schedules import Schedule
+from xnn.settings import number, settle
+
+__all__ = ["Rprop"]
+
+
+@dataclass(frozen=True)
+class Rprop(Optimizer):
+    """Resilient backpropagation (Riedmiller & Braun, 1993), for full batches.
+
+    Each parameter has a step size Δ of its own, which grows while the sign of its gradient stays and
+    shrinks when it turns; after a turn the parameter waits for one update (p is the last g):
+
+        gp > 0:   Δ ← min(η₊Δ, Δmax)        θ ← θ − sign(g)Δ        p ← g
+        gp < 0:   Δ ← max(η₋Δ, Δmin)        θ stays                 p ← 0
+        gp = 0:   Δ stays                   θ ← θ − sign(g)Δ        p ← g
+
+    Settings:
+        lr: the first Δ, a number; no schedule, for Rprop finds the step sizes itself.
+        etas: (η₋, η₊), with 0 < η₋ < 1 < η₊.
+        step_sizes: (Δmin, Δmax).
+    """
+
+    lr: float | Schedule = 1e-2
+    etas: tuple[float, float] = (0.5, 1.2)
+    step_sizes: tuple[float, float] = (1e-6, 50.0)
+
+    def __post_init__(self) -> None:
+        if callable(self.lr):
+            raise TypeError(f"Rprop: lr must be a number, the first of the step sizes that it adapts; got {self.lr!r}")
+        super().__post_init__()
+        settle(self, etas="(0, inf)", step_sizes="(0, inf)")
+        if not self.etas[0] < 1.0 < self.etas[1]:
+            raise ValueError(f"Rprop: etas must be one number below 1 and one above, got {self.etas}")
+        if not self.step_sizes[0] <= self.step_sizes[1]:
+            raise ValueError(f"Rprop: step_sizes must be the smallest and the largest, got {self.step_sizes}")
+
+    def buffers(self) -> dict[str, float]:
+        """p and Δ."""
+        return {"p": 0.0, "delta": number("lr", self.lr, "(0, inf)")}
+
+    def rate(self, step: int) -> float:
+        """1, for Δ is the step size."""
+        return 1.0
+
+    def rule(self, numbers: Mapping[str, Any], η: float) -> Rule:
+        """The equation above; ``lr_scale`` multiplies Δ where θ changes."""
+        (shrink, grow), (low, high) = self.etas, self.step_sizes
+        return rprop, {"η": η, "shrink": shrink, "grow": grow, "low": low, "high": high}
+
+
+def rprop(
+    xp: Any, θ: Array, g: Array, p: Array, Δ: Array,
+    *, η: float, shrink: float, grow: float, low: float, high: float,
+) -> tuple[Array, ...]:  # fmt: skip
+    """The three cases above, chosen entry by entry."""
+    d = xp.sign(g)
+    turn = d * p  # its sign is that of gp, but it does not underflow
+    Δ = xp.where(turn > 0.0, grow * Δ, xp.where(turn < 0.0, shrink * Δ, Δ))
+    Δ = xp.minimum(xp.maximum(Δ, low), high)
+    d = xp.where(turn < 0.0, 0.0, d)
+    p = xp.where(turn < 0.0, 0.0, g)
+    d *= η
+    d *= Δ
+    θ -= d
+    return θ, p, Δ

@@ -1,0 +1,299 @@
+"""The training loop: feed-forward, cost, gradients, update, batch after batch, until a reason to stop.
+
+The loop does what the four steps do when they are called by hand, bit for bit (text 003)::
+
+    cost, gradients = network.gradients(x, y, loss)
+    parameters, state = optimizer.update(network.parameters, gradients, state)
+    network.set_parameters(parameters)
+
+It is handed a network and knows nothing else about it.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from xnn.anomaly import watch
+from xnn.arrays import Array, Backend, to_numpy
+from xnn.clipping import clip_by_norm, clip_by_value
+from xnn.data import Batch, class_weights, columns, moments, source, split
+from xnn.errors import DivergenceWarning
+from xnn.evaluation import Measures, measure, named
+from xnn.history import History
+from xnn.host import generator, numpy
+from xnn.losses import Loss
+from xnn.optimizers import Adam, Optimizer
+from xnn.penalties import Penalty
+from xnn.run import Callback, as_callback
+
+__all__ = ["Run", "fit"]
+
+_SHUFFLE = 1  # tells the generator of the shuffles from that of the initial weights
+
+
+@dataclass
+class Run:
+    """One call of ``fit`` while it is under way: what callbacks see and may change."""
+
+    network: Any
+    loss: Loss
+    optimizer: Optimizer
+    epochs: int
+    samples: int | None  # examples of an epoch; None for an iterable
+    history: History
+    epoch: int = 0  # counted from 0
+    step: int = 0  # updates so far
+    lr_scale: float = 1.0  # multiplied into the step size of the optimizer
+    reason: str = ""
+    state: Any = field(default=None, repr=False)  # the optimizer's
+
+    @property
+    def backend(self) -> Backend:
+        """The backend of the network."""
+        return self.network.backend  # type: ignore[no-any-return]
+
+    def stop(self, reason: str) -> None:
+        """Stop after this epoch, or step; the first reason given is the one that is told."""
+        self.reason = self.reason or reason
+
+
+def fit(
+    network: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    loss: Loss,
+    optimizer: Optimizer | None = None,
+    epochs: int = 1,
+    batch_size: int | None = 32,
+    shuffle: bool = True,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    metrics: Iterable[Any] = (),
+    callbacks: Iterable[Callback | Callable[..., Any]] = (),
+    verbose: bool = False,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+    penalty: Penalty | None = None,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    tol: float | None = None,
+    stop_on: str = "gradient",
+    check_every: int | None = None,
+    check_finite: bool = False,
+) -> History:
+    """Train the network on examples x with targets y, and return the history.
+
+    Args:
+        network: the network; called as ``network.fit(x, y, …)``.
+        x: (examples, *inputs): an array of any library, nested lists, or a NumPy memory map larger than
+            the memory; or, without y, an iterable of batches (x, y) or (x, y, weights).
+        y: the targets, as the loss takes them.
+        loss: what is minimized, such as ``xnn.CrossEntropy()``.
+        optimizer: how; ``xnn.Adam()`` by default. It starts anew with every call.
+        epochs: how often all examples are gone through, at most.
+        batch_size: examples a step; ``None`` takes all of them (gradient descent).
+        shuffle: a new order in every epoch; it follows from ``network.seed`` and ``network.epoch``.
+        validation_split: this share of the examples, the last ones, is kept apart for validation.
+        validation_data: (x, y) or (x, y, weights) for validation.
+        metrics: names (``"accuracy"``, ``"r2"``, …) or functions (outputs, targets) -> number.
+        callbacks: ``xnn.EarlyStopping()`` and others, or functions (epoch, logs); a function that
+            returns True ends the training.
+        verbose: show the progress.
+        sample_weight: weights of the examples, (examples,): the cost is Σ wᵢLᵢ / Σ wᵢ.
+        class_weight: {class: weight}, for integer labels.
+        penalty: ``xnn.L2(1e-4)`` and others, on weights.
+        clip_norm: the largest norm of the gradient of a step.
+        clip_value: the largest size of an entry of the gradient.
+        tol: stop when ‖∇C‖ (``stop_on="gradient"``: of the mean gradient of the epoch's steps) or the
+            change of the cost from epoch to epoch (``"cost"``) is below it.
+        stop_on: what ``tol`` refers to.
+        check_every: look for divergence every so many steps, too, not only at the end of an epoch.
+        check_finite: look for NaN and infinity in the data first.
+
+    Returns:
+        The history: ``loss`` (the mean cost of the epoch's steps, with the penalty), the metrics on the
+        epoch's outputs, ``val_loss`` and so on; ``history.stop_reason`` says why training stopped:
+        ``"gradient norm …"``, ``"cost change …"``, ``"iteration limit: …"``, ``"early stopping: …"``,
+        ``"diverged: …"``, ``"interrupted …"`` (Ctrl-C ends the step under way and stops) or a callback's.
+
+    Raises:
+        ValueError, TypeError: for data and settings that do not fit; nothing is changed then.
+    """
+    optimizer = Adam() if optimizer is None else optimizer
+    _check(network, optimizer, epochs, batch_size, tol, stop_on, check_every, validation_split)
+    measures = named(metrics, loss)
+    listeners = [as_callback(c) for c in ([callbacks] if callable(callbacks) else callbacks)]
+    if validation_split:
+        (x, y, sample_weight), validation_data = split(x, y, sample_weight, validation_split, validation_data)
+    if class_weight is not None:
+        sample_weight = class_weights(y, sample_weight, class_weight)
+    data = source(network, loss, x, y, sample_weight, check_finite)
+    validation = None
+    if validation_data is not None:
+        validation = source(network, loss, *columns(validation_data), check_finite)
+
+    run = Run(network, loss, optimizer, epochs, data.samples, History())
+    if verbose:
+        from xnn.progress import Progress
+
+        listeners.append(Progress())
+    size = batch_size or data.samples or 1
+    with network.backend.scope(), _interrupts() as interrupted:
+        network.learn_statistics(lambda f: moments(f, data))
+        run.state = optimizer.begin(network.backend, network.flat)
+        try:
+            for listener in listeners:
+                listener.on_train_begin(run)
+            for run.epoch in range(epochs):
+                order = None
+                if shuffle and data.samples is not None:
+                    order = generator(network.seed, _SHUFFLE, network.epoch).permutation(data.samples)
+                logs = _epoch(
+                    run, data.batches(size, order), measures, penalty, clip_norm, clip_value,
+                    tol is not None and stop_on == "gradient", check_every, interrupted,
+                )  # fmt: skip
+                gradient_norm = logs.pop("gradient norm", None)
+                network.epoch += 1
+                if validation is not None:
+                    values = measure(network, validation.batches(8192), loss, measures, penalty)
+                    logs |= {f"val_{name}": value for name, value in values.items()}
+                run.history.append(logs)
+                for listener in listeners:
+                    listener.on_epoch_end(run, logs)
+                if interrupted():
+                    run.stop(f"interrupted in epoch {run.epoch + 1}")
+                _decide(run, tol, stop_on, gradient_norm)
+                if run.reason:
+                    break
+            else:
+                run.stop(f"iteration limit: {epochs} {'epoch' if epochs == 1 else 'epochs'}")
+        except KeyboardInterrupt:  # raised by a callback, or while data was read
+            run.stop(f"interrupted in epoch {run.epoch + 1}")
+        finally:
+            run.history.stop_reason = run.reason
+            for listener in listeners:
+                listener.on_train_end(run)
+    return run.history
+
+
+def _epoch(
+    run: Run,
+    batches: Iterator[Batch],
+    metrics: Measures,
+    penalty: Penalty | None,
+    clip_norm: float | None,
+    clip_value: float | None,
+    total_gradient: bool,
+    check_every: int | None,
+    interrupted: Callable[[], bool],
+) -> dict[str, float]:
+    """One pass over the batches: an update each. Nothing is read back from the device before its end."""
+    network, optimizer, loss = run.network, run.optimizer, run.loss
+    backend, xp, layout = network.backend, network.backend.xp, network.layout
+    costs: list[Array] = []
+    sizes: list[int] = []
+    seen: list[tuple[Array, Array]] = []
+    mean = None
+    for x, y, weights in batches:
+        cost, gradients, outputs = network.differentiate(x, y, weights, loss, penalty)
+        g = layout.pack(xp, gradients)
+        if total_gradient:
+            mean = g * x.shape[0] if mean is None else mean + g * x.shape[0]
+        if clip_value is not None:
+            g = clip_by_value(g, clip_value)
+        if clip_norm is not None:
+            g = clip_by_norm(g, clip_norm)
+        θ, run.state = optimizer.step(backend, network.flat, g, run.state, run.lr_scale)
+        network.update(θ)
+        check = watch(network.layers, run.step)
+        if check is not None:
+            check(xp, -1, f"the update of the parameters ({type(optimizer).__name__})", (network.flat,))
+        run.step += 1
+        costs.append(cost)
+        sizes.append(int(x.shape[0]))
+        if metrics:
+            seen.append((outputs, y))
+        if interrupted():
+            break
+        if check_every is not None and run.step % check_every == 0:
+            value = float(cost)
+            if value != value or abs(value) == float("inf"):
+                run.stop(f"diverged: the cost is {value} after {run.step} steps")
+                break
+    host = to_numpy(xp.stack([xp.reshape(cost, ()) for cost in costs])).astype("float64")
+    logs = {"loss": float(numpy.average(host, weights=sizes))}
+    if metrics:
+        a, y = (xp.concat(list(column)) for column in zip(*seen, strict=True))
+        logs |= {name: float(metric(a, y)) for name, metric in metrics}
+    if mean is not None:
+        logs["gradient norm"] = float(xp.sqrt(xp.sum(mean * mean))) / sum(sizes)
+    return logs
+
+
+def _decide(run: Run, tol: float | None, stop_on: str, gradient_norm: float | None) -> None:
+    """Look at the end of an epoch whether to stop."""
+    costs = run.history["loss"]
+    cost, first = costs[-1], costs[0]
+    finite = abs(cost) < float("inf")  # False for NaN, too
+    if not finite or (len(costs) > 1 and cost > costs[-2] and abs(cost) > 1e6 * abs(first) > 0):
+        reason = f"diverged: the cost is {cost:.4g} after epoch {run.epoch + 1}, {first:.4g} after the first"
+        if not run.reason:
+            hint = "lower the step size (lr), scale the inputs, or clip the gradient (clip_norm=1.0)"
+            if not finite:
+                hint += "; fit(check_finite=True) looks for NaN in the data, xnn.detect_anomaly() names the layer"
+            warnings.warn(f"{reason}; {hint}", DivergenceWarning, stacklevel=4)
+        run.stop(reason)
+    elif tol is not None and stop_on == "gradient" and gradient_norm is not None and gradient_norm < tol:
+        run.stop(f"gradient norm {gradient_norm:.3g} < tol {tol:g} after {run.epoch + 1} epochs")
+    elif tol is not None and stop_on == "cost" and len(costs) > 1 and abs(cost - costs[-2]) < tol:
+        run.stop(f"cost change {abs(cost - costs[-2]):.3g} < tol {tol:g} after {run.epoch + 1} epochs")
+
+
+def _check(
+    network: Any, optimizer: Any, epochs: Any, batch_size: Any, tol: Any, stop_on: Any, check_every: Any, share: Any
+) -> None:
+    if isinstance(optimizer, type) or not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer: expected one such as xnn.Adam(lr=1e-3); got {optimizer!r}")
+    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("check_every", check_every)):
+        if value is None and name != "epochs":
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name}: expected a positive whole number; got {value!r}")
+    if stop_on not in ("gradient", "cost"):
+        raise ValueError(f"stop_on: expected 'gradient' or 'cost'; got {stop_on!r}")
+    if tol is not None and not tol > 0:
+        raise ValueError(f"tol: expected a positive number or None; got {tol!r}")
+    if not 0.0 <= share < 1.0:
+        raise ValueError(f"validation_split: expected a share from 0 to below 1; got {share!r}")
+    if network.layout.size == 0:
+        raise ValueError("this network has nothing to learn: none of its layers has parameters")
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into an answer True, so that no step is left half done; a second one raises."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed: list[bool] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: Any) -> None:
+        pressed.append(True)
+        signal.signal(signal.SIGINT, before)
+
+    if not callable(before):  # ignored, or set outside Python: leave it so
+        yield lambda: False
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,142 @@
+"""Structures of arrays: one array, or lists, tuples and dictionaries of arrays, nested at will.
+
+What descends from θ (a gradient, the state of an optimizer) has the structure of θ. A list or a
+dictionary is a structure when an array is found in it; a list of mere numbers, such as
+``[[1.0, 2.0], [3.0, 4.0]]``, is one array. A dictionary is always a structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from numbers import Number
+from typing import Any
+
+import array_api_compat
+
+from xnn.arrays import Array, get_backend, namespace, owner, to_numpy, unify
+
+__all__ = ["arrays", "is_structure", "leaves", "matching", "rebuild"]
+
+
+def is_structure(tree: Any) -> bool:
+    """Whether this is a list, tuple or dictionary of arrays, and not an array itself."""
+    if isinstance(tree, (list, tuple)):
+        return any(is_structure(x) or _is_array(x) for x in tree)
+    return isinstance(tree, Mapping)
+
+
+def _is_array(x: Any) -> bool:
+    return owner(x) is not None and not isinstance(x, Number)  # numpy.float64(1) counts as a number
+
+
+def leaves(tree: Any, name: str) -> dict[str, Any]:
+    """The arrays in the structure, in order, each by what the user would write: ``"theta['w'][0]"``."""
+    if not is_structure(tree):
+        return {name: tree}
+    items = tree.items() if isinstance(tree, Mapping) else enumerate(tree)
+    return {place: x for key, branch in items for place, x in leaves(branch, f"{name}[{key!r}]").items()}
+
+
+def rebuild(tree: Any, new: Iterable[Any]) -> Any:
+    """The structure of ``tree`` with new leaves, in the order of ``leaves``."""
+    return _rebuild(tree, iter(new))
+
+
+def _rebuild(tree: Any, new: Iterator[Any]) -> Any:
+    if not is_structure(tree):
+        return next(new)
+    if isinstance(tree, Mapping):
+        return {key: _rebuild(branch, new) for key, branch in tree.items()}
+    make: Callable[[Any], Any] = tuple if isinstance(tree, tuple) else list
+    return make(_rebuild(branch, new) for branch in tree)
+
+
+def arrays(tree: Any, name: str = "theta") -> tuple[Any, list[Array]]:
+    """The namespace of the arrays in a structure, and the arrays themselves, as floats.
+
+    Numbers and lists become arrays of the library, device and data type of the first array, or
+    float64 of the current backend where there is none. Integers become floats.
+
+    Raises:
+        TypeError: for arrays of several libraries, and for what is no real number.
+    """
+    if _is_array(tree):  # the common case, made quick
+        xp = namespace(tree)
+        return xp, [_floats(xp, tree, name)]
+    found = leaves(tree, name)
+    owned = {place: x for place, x in found.items() if _is_array(x)}
+    if not owned:
+        backend = get_backend()
+        return backend.xp, [backend.asarray(_numbers(x, place)) for place, x in found.items()]
+    xp, *_ = unify(**owned)  # raises where two libraries meet
+    owned = {place: _floats(xp, x, place) for place, x in owned.items()}
+    first = next(iter(owned.values()))
+    like = {"dtype": first.dtype, "device": array_api_compat.device(first)}
+    return xp, [owned[p] if p in owned else xp.asarray(_numbers(x, p), **like) for p, x in found.items()]
+
+
+def matching(tree: Any, xp: Any, like: Any, wanted: list[Array], name: str, liked: str = "theta") -> list[Array]:
+    """The arrays in ``tree``, as arrays with the data types of ``wanted``, the arrays in ``like``.
+
+    Raises:
+        ValueError: where ``tree`` has not the structure of ``like``, or not its shapes.
+        TypeError: for arrays of another library, and for what is no real number.
+    """
+    found = _beside(tree, like, name, liked)
+    return [_match(xp, x, θ, place, liked) for (place, x), θ in zip(found.items(), wanted, strict=True)]
+
+
+def _beside(tree: Any, like: Any, name: str, liked: str) -> dict[str, Any]:
+    """The branches of ``tree`` that stand where the leaves of ``like`` do, by their places."""
+    if not is_structure(like):
+        return {name: tree}
+    kind = Mapping if isinstance(like, Mapping) else (list, tuple)
+    keys = list(like) if isinstance(like, Mapping) else list(range(len(like)))
+    if not isinstance(tree, kind):
+        listed = f"a dictionary with the keys {keys}" if kind is Mapping else f"a list of {len(keys)}"
+        raise ValueError(f"{name} must be {listed}, like {liked}; got {type(tree).__name__}")
+    theirs = list(tree) if isinstance(tree, Mapping) else list(range(len(tree)))
+    if set(theirs) != set(keys):
+        raise ValueError(f"{name} must have the keys of {liked}, {keys}; got {theirs}")
+    found: dict[str, Any] = {}
+    for key in keys:
+        found |= _beside(tree[key], like[key], f"{name}[{key!r}]", f"{liked}[{key!r}]")
+    return found
+
+
+def _match(xp: Any, x: Any, θ: Array, name: str, liked: str) -> Array:
+    if x is None:
+        raise TypeError(f"{name} is None; expected an array of shape {tuple(θ.shape)}, like {liked}")
+    if _is_array(x):
+        if owner(x) is not owner(θ):
+            unify(**{liked: θ, name: x})  # raises, and names both libraries
+        if getattr(x, "requires_grad", False):
+            x = x.detach()
+    else:
+        x = xp.asarray(_numbers(x, name), dtype=θ.dtype, device=array_api_compat.device(θ))
+    if x.shape != θ.shape:
+        raise ValueError(f"{name} must have the shape of {liked}, {tuple(θ.shape)}; got {tuple(x.shape)}")
+    if x.dtype == θ.dtype:
+        return x
+    if not xp.isdtype(x.dtype, ("real floating", "integral")):
+        raise TypeError(f"{name}: expected real numbers, got an array of {x.dtype}")
+    return xp.astype(x, θ.dtype)
+
+
+def _numbers(x: Any, name: str) -> Any:
+    """Numbers in lists as a float64 array on the host."""
+    try:
+        return to_numpy(x).astype("float64", casting="safe")
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name}: expected an array, or real numbers in lists; {error}") from error
+
+
+def _floats(xp: Any, x: Array, name: str) -> Array:
+    """x as it is if its numbers are floats, converted if they are integers."""
+    if getattr(x, "requires_grad", False):  # PyTorch's record of derivatives is not to grow here
+        x = x.detach()
+    if xp.isdtype(x.dtype, "real floating"):
+        return x
+    if xp.isdtype(x.dtype, "integral"):
+        return xp.astype(x, xp.__array_namespace_info__().default_dtypes()["real floating"])
+    raise TypeError(f"{name}: expected real numbers, got an array of {x.dtype}")
