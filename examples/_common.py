@@ -10,6 +10,8 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")  # JAX has float64 only when asked 
 
 import xnn
 
+BLUE, RED, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"  # the color-blind can tell them apart
+
 
 def arguments(about: str | None) -> argparse.Namespace:
     """The options of an example; a backend that cannot be used ends it with one line."""

@@ -6,7 +6,7 @@ The neuron computes a = wx + b, and one example costs C = ½(a − y)². The cha
 """
 
 import numpy as np
-from _common import arguments, save_picture
+from _common import BLUE, RED, arguments, save_picture
 from matplotlib import pyplot
 
 import xnn
@@ -72,9 +72,8 @@ def weights(neuron: xnn.Network) -> tuple[float, float]:
 def picture(x: np.ndarray, y: np.ndarray, path: np.ndarray, exact: np.ndarray) -> pyplot.Figure:
     """The parameters step by step, and the line that they draw."""
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-    for k, (name, formula, color) in enumerate(
-        [("w", "$2\\,(1 - 0.95^n)$", "#0072B2"), ("b", "$1 - 0.9^n$", "#D55E00")]
-    ):
+    curves = ("w", "$2\\,(1 - 0.95^n)$", BLUE), ("b", "$1 - 0.9^n$", RED)
+    for k, (name, formula, color) in enumerate(curves):
         left.plot(exact[:81, k], color=color, label=formula)
         left.plot(range(0, 81, 4), path[:81:4, k], "o", color=color, markersize=5, label=f"{name} of the network")
     left.set(xlabel="step n", ylabel="parameter", title="gradient descent, and its formula")
@@ -82,8 +81,8 @@ def picture(x: np.ndarray, y: np.ndarray, path: np.ndarray, exact: np.ndarray) -
     for n, shade in ((0, 0.8), (5, 0.65), (10, 0.5), (20, 0.3), (80, 0.0)):
         w, b = path[n]
         right.plot(x, w * x + b, color=str(shade), label=f"after {n} steps")
-    right.plot(x, y, "o", color="#0072B2", label="the examples")
-    right.set(xlabel="x", ylabel="a = wx + b", title="the line of the neuron")
+    right.plot(x, y, "o", color=BLUE, label="the examples")
+    right.set(xticks=x, xlabel="x", ylabel="a = wx + b", title="the line of the neuron")
     right.legend(frameon=False)
     return figure
 

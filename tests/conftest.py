@@ -14,9 +14,9 @@ os.environ.setdefault("MPLBACKEND", "agg")  # no window for a picture
 
 import numpy as np
 import pytest
+from xnn.backends.numpy_backend import NumpyBackend
 
 import xnn
-from xnn.backends.numpy_backend import NumpyBackend
 
 
 class ReadOnlyNumpy(NumpyBackend):

@@ -1,5 +1,7 @@
 """The backend contract and the selector."""
 
+import copy
+import pickle
 import subprocess
 import sys
 
@@ -40,6 +42,15 @@ def test_every_part_of_the_contract_answers(backend):
     with backend.scope():
         assert set(backend.info()) >= {"version", "device"}
     assert backend.name in repr(backend)
+
+
+@pytest.mark.parametrize("name", ["numpy", "array_api_strict:device1"])
+def test_a_copy_of_a_network_is_on_the_same_backend(name):
+    network = xnn.Network([xnn.Dense(1)], inputs=1, backend=name)
+    for copied in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        assert copied.backend is network.backend
+        assert copied.flat is not network.flat
+        assert float(copied.predict([[1.0]])[0, 0]) == float(network.predict([[1.0]])[0, 0])
 
 
 def test_the_current_backend():

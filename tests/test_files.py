@@ -102,7 +102,7 @@ def rewritten(tmp_path, change):
 CHANGES = {
     "unknown layer": (lambda a, _: a["layers"][1].update(type="Conv9"), "unknown layer 'Conv9'"),
     "unknown setting": (lambda a, _: a["layers"][1].update(unitz=3), "unitz"),
-    "wrong setting": (lambda a, _: a["layers"][1].update(units=-3), "at least one unit"),
+    "wrong setting": (lambda a, _: a["layers"][1].update(units=-3), "units must be at least 1"),
     "huge layer": (lambda a, _: a["layers"][1].update(units=10**15), "shape"),
     "no layers": (lambda a, _: a.pop("layers"), "layers"),
     "no list": (lambda a, _: a.update(layers=3), "description"),

@@ -1,18 +1,84 @@
-"""xnn."""
-import importlib
-from xnn import initializers, layers, losses, optimizers, penalties, schedules, metrics
+"""xnn: neural networks and their backprop, written once against the Python Array API standard.
+
+The mathematics never names an array library; a backend runs it on NumPy, CuPy, PyTorch, JAX and
+others. Start with ``Network``, ``Dense`` and ``Network.fit``.
+"""
+
+from xnn import initializers, layers, losses, metrics, optimizers, penalties, plot, schedules
 from xnn.anomaly import detect_anomaly
 from xnn.arrays import Backend, BackendError, available_backends, get_backend, set_backend, to_numpy, use_backend
 from xnn.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, ReduceLROnPlateau
 from xnn.clipping import clip_by_norm, clip_by_value
 from xnn.errors import AnomalyError, DivergenceWarning, FileError, NotFittedError
+from xnn.files import load
 from xnn.history import History
-from xnn.layers import *
-from xnn.losses import *
+from xnn.layers import (
+    ELU,
+    GELU,
+    SELU,
+    BatchNorm,
+    Buffer,
+    Dense,
+    Dropout,
+    Flatten,
+    HardTanh,
+    Identity,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    LogSoftmax,
+    Operation,
+    Parameter,
+    PReLU,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Standardize,
+    Tanh,
+)  # fmt: skip
+from xnn.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Hinge,
+    Huber,
+    LogCosh,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    PoissonNLL,
+    SquaredError,
+)  # fmt: skip
 from xnn.minimize import Minimum, minimize
 from xnn.network import Network
-from xnn.optimizers import *
-from xnn.penalties import L1, L2, ElasticNet
-try:
-    from xnn.files import load
-except ImportError: pass
+from xnn.optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    Rprop,
+)  # fmt: skip
+from xnn.penalties import L1, L2, ElasticNet, Penalty
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ELU", "GELU", "L1", "L2", "SELU", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "AnomalyError",
+    "Backend", "BackendError", "BatchNorm", "BinaryCrossEntropy", "Buffer", "CSVLogger", "Callback", "Checkpoint",
+    "CrossEntropy", "Dense", "DivergenceWarning", "Dropout", "EarlyStopping", "ElasticNet", "FileError", "Flatten",
+    "HardTanh", "Hinge", "History", "Huber", "Identity", "Layer", "LayerNorm", "LeakyReLU", "LogCosh",
+    "LogSoftmax", "Loss", "MeanAbsoluteError", "MeanSquaredError", "Minimum", "NAdam", "Network", "NotFittedError",
+    "Operation", "Optimizer", "PReLU", "Parameter", "Penalty", "PoissonNLL", "RAdam", "RMSprop", "ReLU",
+    "ReduceLROnPlateau", "Reshape", "Rprop", "SiLU", "Sigmoid", "Softmax", "Softplus", "SquaredError",
+    "Standardize", "Tanh", "available_backends", "clip_by_norm", "clip_by_value", "detect_anomaly", "get_backend",
+    "initializers", "layers", "load", "losses", "metrics", "minimize", "optimizers", "penalties", "plot", "schedules",
+    "set_backend", "to_numpy", "use_backend",
+]  # fmt: skip

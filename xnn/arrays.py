@@ -11,7 +11,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
@@ -62,6 +62,10 @@ class Backend:
 
     def __repr__(self) -> str:
         return f"<xnn backend {self.name} on {self.device}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or one that comes out of a pickle in another process, is the backend of that name there."""
+        return get_backend, (_name(self, self),)
 
     @classmethod
     def owns(cls, x: object) -> bool:
@@ -225,14 +229,12 @@ def owner(x: object) -> type[Backend] | None:
         for name in [*_BUILT_IN, *_classes]:
             # An array of a library can only exist once that library has been imported.
             if name in _classes or name in sys.modules:
-                try:
+                with suppress(BackendError):
                     candidate = _load(name)
-                except BackendError:
-                    continue
-                if candidate.owns(x):
-                    found = candidate
-                    break
-        _owners[kind] = found  # last: loading a backend empties the table
+                    if candidate.owns(x):
+                        found = candidate
+                        break
+        _owners[kind] = found
     return _owners[kind]
 
 

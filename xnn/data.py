@@ -44,9 +44,10 @@ class ArrayData:
         self._backend, self._prepare = backend, prepare
         self._on_host = _is_mapped(x) or _is_mapped(y)
         if self._on_host:
+            x, y = (a if _is_mapped(a) else to_numpy(a) for a in (x, y))
             if len(x) != len(y):
                 raise ValueError(f"x holds {len(x)} examples, y {len(y)}; each example needs one target")
-            self._columns: tuple[Any, ...] = (x, y, None if weights is None else numpy.asarray(weights))
+            self._columns: tuple[Any, ...] = (x, y, None if weights is None else to_numpy(weights))
             for start in range(0, len(y), 8192):  # look at all targets before anything is trained
                 self._rows(slice(start, start + 8192), targets_only=True)
         else:

@@ -164,11 +164,11 @@ def _classes(xp: Any, a: Array, y: Array, threshold: float) -> tuple[Array, Arra
             raise ValueError(f"accuracy: {shapes}; one output needs one target for each example")
         a, y = xp.reshape(a, (-1,)), xp.reshape(y, (-1,))
         if real:
-            return xp.astype(a > threshold, xp.int32), xp.astype(y > 0.5, xp.int32), False
+            return xp.astype(a > threshold, xp.int32), xp.astype(xp.astype(y, a.dtype) > 0.5, xp.int32), False
         return xp.astype(a, xp.int32), xp.astype(y, xp.int32), False
     predicted = xp.argmax(a, axis=-1)
     if tuple(y.shape) == tuple(a.shape):
-        return predicted, xp.argmax(y, axis=-1), False
+        return predicted, xp.argmax(xp.astype(y, _real(xp, a)), axis=-1), False
     if tuple(y.shape) not in (tuple(predicted.shape), (*predicted.shape, 1)):
         raise ValueError(
             f"accuracy: {shapes}; expected labels of shape {tuple(predicted.shape)} or rows of {a.shape[-1]}"

@@ -35,12 +35,12 @@ class Progress(Callback):
     _begin: float = field(default=0.0, init=False, repr=False)
     _first: float = field(default=0.0, init=False, repr=False)  # when the first epoch had ended
     _shown: float = field(default=0.0, init=False, repr=False)  # when something was shown
-    _values: list[str] = field(default_factory=list, init=False, repr=False)  # of the last epoch
-    _pending: bool = field(default=False, init=False, repr=False)  # they are yet to be printed
+    _logs: dict[str, float] = field(default_factory=dict, init=False, repr=False)  # of the last epoch
+    _pending: int = field(default=0, init=False, repr=False)  # the number of that epoch; 0 once it is printed
 
     def on_train_begin(self, run: TrainingRun) -> None:
         """Open the live line."""
-        self._begin, self._shown, self._values, self._pending = time.monotonic(), -math.inf, [], False
+        self._begin, self._shown, self._pending = time.monotonic(), -math.inf, 0
         self._encoding = getattr(sys.stdout, "encoding", None)
         if _is_terminal():
             self._live = _open()
@@ -52,21 +52,18 @@ class Progress(Callback):
         if done == 1:
             self._first = now
         due = now - self._shown >= (_REFRESH if self._live else _LINE) or (not self._live and run.epochs <= _FEW)
-        self._pending = True
-        # The last epoch is shown by on_train_end; what is never shown needs no words.
-        words = (_plain(_words(name, value), self._encoding) for name, value in logs.items())
-        self._values = [_epoch(done, run.epochs), *words]
-        if not due or done == run.epochs:
+        self._logs, self._pending = logs, done
+        if not due or done == run.epochs:  # on_train_end shows the last one
             return
         # The first epoch may have waited for a compiler: it counts only where there is no other.
         each = (now - self._first) / run.epoch if run.epoch else now - self._begin
-        line = [*self._values, f"{_duration(math.ceil(each * (run.epochs - done)))} left"]
+        line = [*self._values(run), f"{_duration(math.ceil(each * (run.epochs - done)))} left"]
         self._shown = now
         if self._live:
             self._draw(line)
         else:
             _say("  ".join(line))
-            self._pending = False
+            self._pending = 0
 
     def on_train_end(self, run: TrainingRun) -> None:
         """Close the live line; say how it ended."""
@@ -76,11 +73,15 @@ class Progress(Callback):
             self._live.stop()
             self._live = None
         if self._pending:
-            _say(_wrapped([*self._values, f"{_duration(time.monotonic() - self._begin)} in all"], width))
-        self._pending = False
+            _say(_wrapped([*self._values(run), f"{_duration(time.monotonic() - self._begin)} in all"], width))
+        self._pending = 0
         if run.history.stop_reason:
             reason = f"stop reason: {run.history.stop_reason}"
             _say(reason if width is None else textwrap.fill(reason, width, subsequent_indent="  "))
+
+    def _values(self, run: TrainingRun) -> list[str]:
+        words = (_plain(_words(name, value), self._encoding) for name, value in self._logs.items())
+        return [_epoch(self._pending, run.epochs), *words]
 
     def _draw(self, line: list[str]) -> None:
         from rich.text import Text

@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from xnn.anomaly import watch
@@ -39,18 +40,25 @@ _SHUFFLE = 1  # tells the generator of the shuffles from that of the initial wei
 
 @dataclass
 class Run:
-    """One call of ``fit`` while it is under way: what callbacks see and may change."""
+    """One call of ``fit`` while it is under way: its settings, and what callbacks see and may change."""
 
     network: Any
     loss: Loss
     optimizer: Optimizer
-    epochs: int
-    samples: int | None  # examples of an epoch; None for an iterable
-    history: History
-    epoch: int = 0  # counted from 0
+    epochs: int  # the limit
+    samples: int | None  # examples of an epoch; None for an iterable of batches
+    measures: Measures
+    penalty: Penalty | None
+    clip_norm: float | None
+    clip_value: float | None
+    tol: float | None
+    stop_on: str
+    check_every: int | None
+    history: History = field(default_factory=History)
+    epoch: int = 0  # the one under way, or that just ended, counted from 0
     step: int = 0  # updates so far
     lr_scale: float = 1.0  # multiplied into the step size of the optimizer
-    reason: str = ""
+    reason: str = ""  # why training stops; "" while it goes on
     state: Any = field(default=None, repr=False)  # the optimizer's
 
     @property
@@ -59,7 +67,7 @@ class Run:
         return self.network.backend  # type: ignore[no-any-return]
 
     def stop(self, reason: str) -> None:
-        """Stop after this epoch, or step; the first reason given is the one that is told."""
+        """Stop after this epoch; the first reason given is the one that is told."""
         self.reason = self.reason or reason
 
 
@@ -76,7 +84,7 @@ def fit(
     validation_split: float = 0.0,
     validation_data: Any = None,
     metrics: Iterable[Any] = (),
-    callbacks: Iterable[Callback | Callable[..., Any]] = (),
+    callbacks: Iterable[Callback | Callable[..., Any]] | Callback | Callable[..., Any] = (),
     verbose: bool = False,
     sample_weight: Any = None,
     class_weight: Mapping[int, float] | None = None,
@@ -129,24 +137,28 @@ def fit(
     optimizer = Adam() if optimizer is None else optimizer
     _check(network, optimizer, epochs, batch_size, tol, stop_on, check_every, validation_split)
     measures = named(metrics, loss)
-    listeners = [as_callback(c) for c in ([callbacks] if callable(callbacks) else callbacks)]
-    if validation_split:
-        (x, y, sample_weight), validation_data = split(x, y, sample_weight, validation_split, validation_data)
-    if class_weight is not None:
-        sample_weight = class_weights(y, sample_weight, class_weight)
-    data = source(network, loss, x, y, sample_weight, check_finite)
-    validation = None
-    if validation_data is not None:
-        validation = source(network, loss, *columns(validation_data), check_finite)
-
-    run = Run(network, loss, optimizer, epochs, data.samples, History())
+    listeners = [
+        as_callback(c) for c in ([callbacks] if isinstance(callbacks, Callback) or callable(callbacks) else callbacks)
+    ]
     if verbose:
         from xnn.progress import Progress
 
         listeners.append(Progress())
-    size = batch_size or data.samples or 1
+    if validation_split:
+        (x, y, sample_weight), validation_data = split(x, y, sample_weight, validation_split, validation_data)
+    if class_weight is not None:
+        sample_weight = class_weights(y, sample_weight, class_weight)
+
     with network.backend.scope(), _interrupts() as interrupted:
+        data = source(network, loss, x, y, sample_weight, check_finite)
+        validation = None
+        if validation_data is not None:
+            validation = source(network, loss, *columns(validation_data), check_finite)
         network.learn_statistics(lambda f: moments(f, data))
+        run = Run(
+            network, loss, optimizer, epochs, data.samples, measures,
+            penalty, clip_norm, clip_value, tol, stop_on, check_every,
+        )  # fmt: skip
         run.state = optimizer.begin(network.backend, network.flat)
         try:
             for listener in listeners:
@@ -155,11 +167,7 @@ def fit(
                 order = None
                 if shuffle and data.samples is not None:
                     order = generator(network.seed, _SHUFFLE, network.epoch).permutation(data.samples)
-                logs = _epoch(
-                    run, data.batches(size, order), measures, penalty, clip_norm, clip_value,
-                    tol is not None and stop_on == "gradient", check_every, interrupted,
-                )  # fmt: skip
-                gradient_norm = logs.pop("gradient norm", None)
+                logs, gradient_norm = _epoch(run, data.batches(batch_size or data.samples or 1, order), interrupted)
                 network.epoch += 1
                 if validation is not None:
                     values = measure(network, validation.batches(8192), loss, measures, penalty)
@@ -169,7 +177,7 @@ def fit(
                     listener.on_epoch_end(run, logs)
                 if interrupted():
                     run.stop(f"interrupted in epoch {run.epoch + 1}")
-                _decide(run, tol, stop_on, gradient_norm)
+                _decide(run, gradient_norm)
                 if run.reason:
                     break
             else:
@@ -184,32 +192,27 @@ def fit(
 
 
 def _epoch(
-    run: Run,
-    batches: Iterator[Batch],
-    metrics: Measures,
-    penalty: Penalty | None,
-    clip_norm: float | None,
-    clip_value: float | None,
-    total_gradient: bool,
-    check_every: int | None,
-    interrupted: Callable[[], bool],
-) -> dict[str, float]:
-    """One pass over the batches: an update each. Nothing is read back from the device before its end."""
-    network, optimizer, loss = run.network, run.optimizer, run.loss
+    run: Run, batches: Iterator[Batch], interrupted: Callable[[], bool]
+) -> tuple[dict[str, float], float | None]:
+    """One pass over the batches, an update each: the values for the history, and ‖∇C‖ where it is asked for.
+
+    Nothing is read back from the device before the end, but every ``check_every`` steps.
+    """
+    network, optimizer, loss, penalty = run.network, run.optimizer, run.loss, run.penalty
     backend, xp, layout = network.backend, network.backend.xp, network.layout
     costs: list[Array] = []
     sizes: list[int] = []
     seen: list[tuple[Array, Array]] = []
-    mean = None
+    total = None  # of the gradients, where their norm decides
     for x, y, weights in batches:
         cost, gradients, outputs = network.differentiate(x, y, weights, loss, penalty)
         g = layout.pack(xp, gradients)
-        if total_gradient:
-            mean = g * x.shape[0] if mean is None else mean + g * x.shape[0]
-        if clip_value is not None:
-            g = clip_by_value(g, clip_value)
-        if clip_norm is not None:
-            g = clip_by_norm(g, clip_norm)
+        if run.tol is not None and run.stop_on == "gradient":
+            total = g * x.shape[0] if total is None else total + g * x.shape[0]
+        if run.clip_value is not None:
+            g = clip_by_value(g, run.clip_value)
+        if run.clip_norm is not None:
+            g = clip_by_norm(g, run.clip_norm)
         θ, run.state = optimizer.step(backend, network.flat, g, run.state, run.lr_scale)
         network.update(θ)
         check = watch(network.layers, run.step)
@@ -217,43 +220,36 @@ def _epoch(
             check(xp, -1, f"the update of the parameters ({type(optimizer).__name__})", (network.flat,))
         run.step += 1
         costs.append(cost)
-        sizes.append(int(x.shape[0]))
-        if metrics:
+        sizes.append(x.shape[0])
+        if run.measures:
             seen.append((outputs, y))
-        if interrupted():
+        if interrupted() or (run.check_every and run.step % run.check_every == 0 and not isfinite(float(cost))):
             break
-        if check_every is not None and run.step % check_every == 0:
-            value = float(cost)
-            if value != value or abs(value) == float("inf"):
-                run.stop(f"diverged: the cost is {value} after {run.step} steps")
-                break
     host = to_numpy(xp.stack([xp.reshape(cost, ()) for cost in costs])).astype("float64")
     logs = {"loss": float(numpy.average(host, weights=sizes))}
-    if metrics:
+    if run.measures:
         a, y = (xp.concat(list(column)) for column in zip(*seen, strict=True))
-        logs |= {name: float(metric(a, y)) for name, metric in metrics}
-    if mean is not None:
-        logs["gradient norm"] = float(xp.sqrt(xp.sum(mean * mean))) / sum(sizes)
-    return logs
+        logs |= {name: float(metric(a, y)) for name, metric in run.measures}
+    return logs, None if total is None else float(xp.sqrt(xp.sum(total * total))) / sum(sizes)
 
 
-def _decide(run: Run, tol: float | None, stop_on: str, gradient_norm: float | None) -> None:
+def _decide(run: Run, gradient_norm: float | None) -> None:
     """Look at the end of an epoch whether to stop."""
-    costs = run.history["loss"]
-    cost, first = costs[-1], costs[0]
-    finite = abs(cost) < float("inf")  # False for NaN, too
-    if not finite or (len(costs) > 1 and cost > costs[-2] and abs(cost) > 1e6 * abs(first) > 0):
-        reason = f"diverged: the cost is {cost:.4g} after epoch {run.epoch + 1}, {first:.4g} after the first"
-        if not run.reason:
-            hint = "lower the step size (lr), scale the inputs, or clip the gradient (clip_norm=1.0)"
-            if not finite:
-                hint += "; fit(check_finite=True) looks for NaN in the data, xnn.detect_anomaly() names the layer"
-            warnings.warn(f"{reason}; {hint}", DivergenceWarning, stacklevel=4)
+    costs, after = run.history["loss"], f"after epoch {run.epoch + 1}"
+    cost, first, change = costs[-1], costs[0], abs(costs[-1] - costs[-2]) if len(costs) > 1 else None
+    if not isfinite(cost) or (change is not None and cost > costs[-2] and abs(cost) > 1e6 * abs(first) > 0):
+        reason = f"diverged: the cost is {cost:.4g} {after}, {first:.4g} after the first"
+        hint = "lower the step size (lr), scale the inputs, or clip the gradient (clip_norm=1.0)"
+        if not isfinite(cost):
+            hint += "; fit(check_finite=True) looks for NaN in the data, xnn.detect_anomaly() names the layer"
+        warnings.warn(f"{reason}; {hint}", DivergenceWarning, stacklevel=3)
         run.stop(reason)
-    elif tol is not None and stop_on == "gradient" and gradient_norm is not None and gradient_norm < tol:
-        run.stop(f"gradient norm {gradient_norm:.3g} < tol {tol:g} after {run.epoch + 1} epochs")
-    elif tol is not None and stop_on == "cost" and len(costs) > 1 and abs(cost - costs[-2]) < tol:
-        run.stop(f"cost change {abs(cost - costs[-2]):.3g} < tol {tol:g} after {run.epoch + 1} epochs")
+    elif run.tol is None:
+        return
+    elif gradient_norm is not None and gradient_norm < run.tol:
+        run.stop(f"gradient norm {gradient_norm:.3g} < tol {run.tol:g} {after}")
+    elif run.stop_on == "cost" and change is not None and change < run.tol:
+        run.stop(f"cost change {change:.3g} < tol {run.tol:g} {after}")
 
 
 def _check(

@@ -46,9 +46,8 @@ class Operation:
     """A function y = f(x; θ) with its backward equations, as pure functions of arrays.
 
     Written once, in the functions of the namespace ``xp`` that is handed in. ``x`` and ``y`` have the
-    batch as their first axis, δ = ∂C/∂y has the shape of ``y``. ``kept`` is a tuple of what
-    ``forward`` saves for the way back, each array with the batch as its first axis or none of it.
-    No argument is ever changed in place.
+    batch as their first axis, δ = ∂C/∂y has the shape of ``y``. ``kept`` is a tuple of the arrays that
+    ``forward`` saves for the way back. No argument is ever changed in place.
     """
 
     def forward(self, xp: Any, x: Array, *parameters: Array) -> tuple[Array, tuple[Array, ...]]:
@@ -70,21 +69,14 @@ class Operation:
     ) -> tuple[Array, ...]:
         """``gradients`` of each example alone, stacked along a new first axis.
 
-        This default calls ``gradients`` with one row at a time; it is right for every operation that
+        This default calls the equations with one row at a time; it is right for every operation that
         treats the rows of a batch independently.
         """
-        n = x.shape[0]
-        rows = [
-            self.gradients(
-                xp,
-                δ[i : i + 1, ...],
-                y[i : i + 1, ...],
-                tuple(k[i : i + 1, ...] if k.ndim and k.shape[0] == n else k for k in kept),
-                x[i : i + 1, ...],
-                *parameters,
-            )
-            for i in range(n)
-        ]
+        rows = []
+        for i in range(x.shape[0]):
+            row = x[i : i + 1, ...]
+            output, saved = self.forward(xp, row, *parameters)
+            rows.append(self.gradients(xp, δ[i : i + 1, ...], output, saved, row, *parameters))
         return tuple(xp.stack(list(column)) for column in zip(*rows, strict=True))
 
 
@@ -134,5 +126,3 @@ class Layer(Operation):
     def fitted(self, mean: Any, variance: Any) -> dict[str, Any]:
         """The buffers that follow from the mean and the variance of the training data (NumPy arrays)."""
         raise NotImplementedError
-
-

@@ -1,0 +1,197 @@
+"""Named arrays and their description, to and from a safetensors file; what they mean is not known here.
+
+The metadata of the file hold ``format`` ("xnn"), ``format_version`` ("1"), ``architecture`` (JSON) and
+``checksum``: the SHA-256 of the architecture and of the names, dtypes, shapes and bytes of all arrays.
+There is nothing in such a file to be executed. PyTorch reads the arrays with
+``safetensors.torch.load_file``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from xnn.errors import FileError
+from xnn.host import ndarray, numpy
+
+__all__ = ["read", "write"]
+
+_VERSION = 1
+_DTYPES = {"bool", "float16", "float32", "float64"} | {f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)}
+
+
+def write(path: str | os.PathLike[str], architecture: Mapping[str, Any], arrays: Mapping[str, ndarray]) -> None:
+    """Write the file, whole or not at all: a file that was there before stays as it was until then.
+
+    The content goes to a temporary file in the same folder (``.xnn-….tmp``), is flushed to disk, and
+    then takes the place of ``path`` in one step. When writing fails, the temporary file is removed; only
+    a killed process can leave one behind.
+
+    Args:
+        path: the file; its folder must be there.
+        architecture: a dictionary of plain JSON (tuples become lists).
+        arrays: NumPy arrays of booleans, integers or float16, float32, float64, by name.
+
+    Raises:
+        TypeError, ValueError: for what cannot be stored; no file has been touched then.
+        OSError: where the file cannot be written (FileNotFoundError where its folder is missing).
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    text = _json(architecture)
+    stored = {name: _storable(name, array) for name, array in arrays.items()}
+    target = os.path.realpath(os.fsdecode(path))  # a link stays, and what it points to is replaced
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"{path}: the folder {folder} does not exist; create it first")
+    if os.path.isdir(target):
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
+    metadata = {
+        "format": "xnn",
+        "format_version": str(_VERSION),
+        "architecture": text,
+        "checksum": _checksum(text, stored),
+    }
+    temporary = os.path.join(folder, f".xnn-{secrets.token_hex(8)}.tmp")
+    try:
+        save_file(stored, temporary, metadata)
+        _flush(temporary)
+        os.replace(temporary, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, SafetensorError):
+            raise OSError(f"{path} cannot be written: {error}") from error
+        raise
+    if os.name == "posix":  # the new name itself is on disk only when the folder is
+        _flush(folder)
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, ndarray]]:
+    """(architecture, arrays) of a file that ``write`` made; the arrays are new, sorted by name.
+
+    Raises:
+        FileError: for a file that is missing, damaged, foreign, or from a newer version.
+    """
+    place = os.fsdecode(path)
+    if not os.path.isfile(place):
+        what = "is a folder" if os.path.isdir(place) else "is no file" if os.path.exists(place) else "does not exist"
+        raise FileError(f"{path} {what}; expected a file that was saved by xnn")
+    try:
+        text, stated, arrays = _open(place)
+    except (MemoryError, FileError):
+        raise
+    except Exception as error:  # of many kinds: it depends on which byte is wrong
+        empty = "it is empty" if _size(place) == 0 else str(error)
+        raise FileError(
+            f"{path} cannot be read as a safetensors file: {empty}; it is damaged, cut short, or of another kind. "
+            "Restore it from a copy, or save the network again"
+        ) from error
+    found = _checksum(text, arrays)
+    if found != stated:
+        raise FileError(
+            f"{path} is damaged: its content has the checksum {found}, and {stated!r} was stored with it; "
+            "restore it from a copy, or save the network again"
+        )
+    try:
+        architecture = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path}: the architecture is no JSON that xnn could have written: {error}") from error
+    if not isinstance(architecture, dict):
+        raise FileError(f"{path}: the architecture must be a JSON object; found {type(architecture).__name__}")
+    return architecture, arrays
+
+
+def _open(place: str) -> tuple[str, str | None, dict[str, ndarray]]:
+    """The architecture, the checksum and the arrays, after a look at what kind of file it is."""
+    from safetensors import safe_open
+
+    with safe_open(place, framework="numpy") as file:
+        metadata = file.metadata() or {}
+        if metadata.get("format") != "xnn" or "architecture" not in metadata:
+            raise FileError(
+                f"{place} is a safetensors file, but none that xnn saved: its metadata name the format "
+                f"{metadata.get('format')!r}, expected 'xnn'. For arrays alone: "
+                "network.set_parameters(safetensors.numpy.load_file(path))"
+            )
+        version = metadata.get("format_version", "")
+        if version != str(_VERSION):
+            newer = version.isdecimal() and int(version[:9]) > _VERSION
+            raise FileError(
+                f"{place} has version {version[:20]!r} of the file format; this xnn reads version {_VERSION}"
+                + ("; install a newer xnn" if newer else ": the file is damaged")
+            )
+        return metadata["architecture"], metadata.get("checksum"), {k: file.get_tensor(k) for k in sorted(file.keys())}
+
+
+def _checksum(text: str, arrays: Mapping[str, ndarray]) -> str:
+    """SHA-256 in hexadecimal; JSON tells where each part ends, so different contents have different texts."""
+    names = sorted(arrays)
+    table = [[name, arrays[name].dtype.name, list(arrays[name].shape)] for name in names]
+    hashed = hashlib.sha256(json.dumps([text, table]).encode("ascii"))
+    for name in names:
+        array = arrays[name]
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)  # no copy on nearly all machines
+        hashed.update(little.reshape(-1).view(numpy.uint8).data)
+    return hashed.hexdigest()
+
+
+def _json(architecture: Mapping[str, Any]) -> str:
+    if not isinstance(architecture, dict):
+        raise TypeError(f"the architecture must be a dictionary of plain JSON; got {type(architecture).__name__}")
+    try:
+        text = json.dumps(architecture, allow_nan=False)
+        _check_keys(architecture)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"the architecture must be plain JSON (no NaN or infinity in it): {error}") from error
+    return text
+
+
+def _check_keys(value: Any) -> None:
+    """json.dumps turns other keys into text silently, and they would not come back."""
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"keys must be text; got {key!r}")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ():
+        _check_keys(item)
+
+
+def _storable(name: str, array: Any) -> ndarray:
+    """The array in native byte order and one piece, copied only where it is not."""
+    if not isinstance(name, str) or name == "__metadata__":
+        raise ValueError(f"an array cannot be stored under the name {name!r}")
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"an array cannot be stored under the name {name!r}: {error}") from error
+    if not isinstance(array, (ndarray, numpy.generic)) or array.dtype.name not in _DTYPES:
+        found = getattr(array, "dtype", type(array).__name__)
+        raise TypeError(f"array {name!r}: expected a NumPy array of numbers that safetensors knows; got {found}")
+    return numpy.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+
+
+def _flush(place: str) -> None:
+    """Have the system write a file, or a folder, to disk."""
+    handle = os.open(place, os.O_RDONLY if os.path.isdir(place) else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _size(place: str) -> int:
+    try:
+        return os.path.getsize(place)
+    except OSError:
+        return -1
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
