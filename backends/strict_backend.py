@@ -29,6 +29,10 @@ class StrictBackend(Backend):
             raise BackendError(f"backend 'array_api_strict' has no device {device!r}: {error}") from error
         self.xp = array_api_strict
 
+    def info(self) -> dict[str, str]:
+        words = repr(self.device).partition("'")[2].rstrip("')")
+        return {**super().info(), "device": "cpu" if words == "CPU_DEVICE" else words}
+
     @classmethod
     def to_numpy(cls, a: Array) -> Any:
         import array_api_strict

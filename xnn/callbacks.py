@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xnn.run import Callback, TrainingRun, as_callback
+from xnn.run import Callback, Run, as_callback
 
 __all__ = ["CSVLogger", "Callback", "Checkpoint", "EarlyStopping", "ReduceLROnPlateau", "as_callback"]
 
@@ -71,11 +71,11 @@ class EarlyStopping(Callback):
         self._state: Any = None  # what the network had learned in the best epoch, ...
         self._step = 0  # ... and the updates up to there
 
-    def on_train_begin(self, run: TrainingRun) -> None:
+    def on_train_begin(self, run: Run) -> None:
         """Forget an earlier run."""
         self._forget()
 
-    def on_epoch_end(self, run: TrainingRun, logs: dict[str, float]) -> None:
+    def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """Keep the weights of a better epoch; stop when the patience is spent."""
         value = _value("EarlyStopping", self.monitor, logs)
         self._wait += 1
@@ -89,7 +89,7 @@ class EarlyStopping(Callback):
             self._reason = self._words()
             run.stop(self._reason)
 
-    def on_train_end(self, run: TrainingRun) -> None:
+    def on_train_end(self, run: Run) -> None:
         """Restore the best weights, and say so where the stop reason does not yet."""
         if self._state is None:
             return
@@ -144,13 +144,13 @@ class ReduceLROnPlateau(Callback):
         if not 0 < self.factor < 1:
             raise ValueError(f"ReduceLROnPlateau: expected a factor between 0 and 1; got {self.factor!r}")
 
-    def on_train_begin(self, run: TrainingRun) -> None:
+    def on_train_begin(self, run: Run) -> None:
         """Forget an earlier run."""
         self.reductions = []
         self._best = -self._sign * math.inf
         self._wait = self._cooling = 0
 
-    def on_epoch_end(self, run: TrainingRun, logs: dict[str, float]) -> None:
+    def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """Count the epochs without improvement; reduce the rate when there are enough."""
         value = _value("ReduceLROnPlateau", self.monitor, logs)
         if self._cooling:
@@ -163,7 +163,7 @@ class ReduceLROnPlateau(Callback):
             if self._wait >= self.patience:
                 self._reduce(run)
 
-    def _reduce(self, run: TrainingRun) -> None:
+    def _reduce(self, run: Run) -> None:
         lr = run.optimizer.lr
         base = float(lr(run.step) if callable(lr) else lr)
         if base * run.lr_scale > self.min_lr:
@@ -198,14 +198,14 @@ class Checkpoint(Callback):
         if self.every < 1:
             raise ValueError(f"Checkpoint: expected every to be 1 epoch or more; got {self.every!r}")
 
-    def on_train_begin(self, run: TrainingRun) -> None:
+    def on_train_begin(self, run: Run) -> None:
         """Forget an earlier run; better no folder now than after hours of training."""
         self.saved, self._best = "", -self._sign * math.inf
         folder = Path(self.path).parent
         if "{" not in str(folder) and not folder.is_dir():
             raise FileNotFoundError(f"Checkpoint saves to {os.fspath(self.path)!r}: create the folder {folder} first")
 
-    def on_epoch_end(self, run: TrainingRun, logs: dict[str, float]) -> None:
+    def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """Save, when it is time or the value is better."""
         if (run.epoch + 1) % self.every:
             return
@@ -242,13 +242,13 @@ class CSVLogger(Callback):
     _: KW_ONLY
     append: bool = False
 
-    def on_train_begin(self, run: TrainingRun) -> None:
+    def on_train_begin(self, run: Run) -> None:
         """Empty the file, or read the names of its columns."""
         with open(self.path, "a+" if self.append else "w+", encoding="utf-8", newline="") as file:
             file.seek(0)
             self._columns = next(csv.reader(file), [])
 
-    def on_epoch_end(self, run: TrainingRun, logs: dict[str, float]) -> None:
+    def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """Write one line."""
         rows: list[list[object]] = []
         names = ["epoch", *logs]

@@ -14,7 +14,10 @@ from xnn.arrays import Array, Backend, owner, to_numpy
 from xnn.host import numpy
 from xnn.losses import Loss
 
-__all__ = ["ArrayData", "Batch", "IterableData", "class_weights", "columns", "moments", "source", "split"]
+__all__ = ["CHUNK", "ArrayData", "Batch", "IterableData", "class_weights", "columns", "moments", "source", "split"]
+
+
+CHUNK = 8192  # examples that are looked at together where nothing is learned from them
 
 
 class Batch(NamedTuple):
@@ -48,8 +51,8 @@ class ArrayData:
             if len(x) != len(y):
                 raise ValueError(f"x holds {len(x)} examples, y {len(y)}; each example needs one target")
             self._columns: tuple[Any, ...] = (x, y, None if weights is None else to_numpy(weights))
-            for start in range(0, len(y), 8192):  # look at all targets before anything is trained
-                self._rows(slice(start, start + 8192), targets_only=True)
+            for start in range(0, len(y), CHUNK):  # look at all targets before anything is trained
+                self._rows(slice(start, start + CHUNK), targets_only=True)
         else:
             self._columns = prepare(x, y, weights)
         self.samples = int(self._columns[0].shape[0])
@@ -62,7 +65,7 @@ class ArrayData:
             return Batch(*self._prepare(first, y, None))
         return Batch(*self._prepare(x[rows], y[rows], None if weights is None else weights[rows]))
 
-    def batches(self, size: int, order: Any = None) -> Iterator[Batch]:
+    def batches(self, size: int = CHUNK, order: Any = None) -> Iterator[Batch]:
         """The examples in pieces of ``size``, in this order (a NumPy permutation), else as they stand."""
         if order is not None and not self._on_host:
             order = self._backend.asarray(order, "int32")
@@ -85,7 +88,7 @@ class IterableData:
     def __init__(self, batches: Any, prepare: Prepare) -> None:
         self._iterable, self._prepare = batches, prepare
 
-    def batches(self, size: int = 0, order: Any = None) -> Iterator[Batch]:
+    def batches(self, size: int = CHUNK, order: Any = None) -> Iterator[Batch]:
         """The batches as they come."""
         number = -1
         for number, batch in enumerate(self._iterable):
@@ -192,7 +195,7 @@ def moments(f: Callable[[Array], Array], data: ArrayData | IterableData) -> tupl
     Batch by batch with the update of Chan, Golub & LeVeque (1979), so that nothing cancels.
     """
     count, mean, squares = 0, 0.0, 0.0
-    for x, _, _ in data.batches(8192):
+    for x, _, _ in data.batches():
         a = to_numpy(f(x)).astype("float64")
         a = a.reshape(-1, a.shape[-1])
         n, m = a.shape[0], a.mean(axis=0)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from xnn.arrays import Array
-from xnn.data import Batch, source
+from xnn.data import CHUNK, Batch, source
 from xnn.losses import Loss
 from xnn.metrics import resolve
 from xnn.penalties import Penalty
@@ -25,7 +25,7 @@ def evaluate(
     metrics: Iterable[Any] = (),
     sample_weight: Any = None,
     penalty: Penalty | None = None,
-    batch_size: int = 8192,
+    batch_size: int = CHUNK,
     check_finite: bool = False,
 ) -> dict[str, float]:
     """The cost and the metrics of the network on data, in the mode of prediction.

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from xnn import checkpoint
 from xnn.arrays import Backend
+from xnn.checkpoint import read, write
 from xnn.errors import FileError
 from xnn.layers import LAYERS
 from xnn.layers.base import Layer
@@ -20,7 +20,7 @@ __all__ = ["load", "save"]
 def save(network: Network, path: Any) -> None:
     """Write the network to a safetensors file; see ``Network.save``."""
     arrays = {**network.parameters, **network.buffers}
-    checkpoint.write(path, _describe(network), {key: network.backend.to_numpy(a) for key, a in arrays.items()})
+    write(path, _describe(network), {key: network.backend.to_numpy(a) for key, a in arrays.items()})
 
 
 def load(path: Any, *, backend: str | Backend | None = None, layers: Iterable[type[Layer]] = ()) -> Network:
@@ -36,7 +36,7 @@ def load(path: Any, *, backend: str | Backend | None = None, layers: Iterable[ty
         FileError: for a file that is missing, damaged, foreign, or from a newer version.
         BackendError: where the backend cannot be used.
     """
-    architecture, arrays = checkpoint.read(path)
+    architecture, arrays = read(path)
     known = LAYERS | {layer.__name__: layer for layer in layers}
     try:
         built = [_layer(described, known) for described in architecture["layers"]]

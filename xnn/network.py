@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
-from operator import index
 from typing import Any
 
 import array_api_compat
 
 from xnn.anomaly import watch
+from xnn.arguments import as_dtype, as_layers, as_seed, as_shape, check_loss
 from xnn.arrays import Array, Backend, get_backend, namespace, one_library, owner, to_numpy, unify
 from xnn.backprop import backprop, feed_forward
+from xnn.data import CHUNK
 from xnn.errors import NotFittedError
 from xnn.evaluation import evaluate
-from xnn.host import fresh_seed, generator
+from xnn.host import generator
 from xnn.initializers import draw
 from xnn.layers.base import Key, Layer, Operation, Shape
 from xnn.losses import Loss
@@ -25,8 +26,6 @@ from xnn.summary import summary
 from xnn.training import fit
 
 __all__ = ["Network"]
-
-DTYPES = ("float32", "float64")
 
 
 class Network:
@@ -59,14 +58,14 @@ class Network:
         dtype: str = "float32",
         seed: int | None = None,
     ) -> None:
-        self.layers = _layers(layers)
-        self.inputs = _shape(inputs)
+        self.layers = as_layers(layers)
+        self.inputs = as_shape(inputs)
         self.shapes = trace_shapes(self.layers, self.inputs)
         self.layout = Layout.of(self.layers, self.shapes)
         self.backend = get_backend(backend)
-        self.dtype = _dtype(dtype)
+        self.dtype = as_dtype(dtype)
         self.backend.dtype(self.dtype)  # a library may lack it
-        self.seed = _seed(seed)
+        self.seed = as_seed(seed)
         self.step = 0  # training steps so far: the masks of dropout depend on it
         self.epoch = 0  # epochs of fit so far: the order of the examples depends on it
 
@@ -181,7 +180,7 @@ class Network:
 
         ``None`` takes 8192 at a time. x may be a NumPy memory map larger than the memory.
         """
-        rows = whole("batch_size", 8192 if batch_size is None else batch_size, 1)
+        rows = whole("batch_size", CHUNK if batch_size is None else batch_size, 1)
         if not hasattr(x, "shape"):
             return self.forward(x)
         if len(x.shape) == 0 or x.shape[0] <= rows:
@@ -302,7 +301,7 @@ class Network:
         self, x: Any, y: Any, loss: Loss, weights: Any = None, *, check_values: bool = False
     ) -> tuple[Array, Array, Array | None]:
         """A batch as arrays of the backend, of the right type, after a look at their shapes."""
-        _is_loss(loss)
+        check_loss(loss)
         one_library(x=x, y=y, weights=weights)
         x = self._input(x)
         if x.shape[0] == 0:
@@ -431,48 +430,3 @@ def _convert(xp: Any, array: Array, like: Array) -> Array:
     if namespace(array) is xp:
         return array
     return xp.asarray(to_numpy(array), dtype=like.dtype, device=array_api_compat.device(like))
-
-
-def _layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
-    if isinstance(layers, Layer):
-        raise TypeError(f"layers: expected a list of layers; got one layer, {layers!r}: put it in a list")
-    listed = tuple(layers)
-    for i, layer in enumerate(listed):
-        if isinstance(layer, type) and issubclass(layer, Layer):
-            raise TypeError(f"layer {i}: expected a layer; got the class {layer.__name__}: write {layer.__name__}(…)")
-        if not isinstance(layer, Layer):
-            raise TypeError(f"layer {i}: expected an xnn.Layer such as xnn.Dense(10); got {layer!r}")
-    if not listed:
-        raise ValueError("layers: expected at least one layer; got an empty list")
-    return listed
-
-
-def _shape(inputs: int | Sequence[int]) -> Shape:
-    try:
-        shape = tuple(index(n) for n in (inputs if isinstance(inputs, Sequence) else (inputs,)))
-    except TypeError:
-        shape = ()
-    if not shape or min(shape) < 1:
-        raise ValueError(f"inputs: expected a positive number of inputs, or the shape of one example; got {inputs!r}")
-    return shape
-
-
-def _dtype(dtype: str) -> str:
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype: expected 'float32' or 'float64'; got {dtype!r}")
-    return dtype
-
-
-def _seed(seed: int | None) -> int:
-    if seed is None:
-        return fresh_seed()
-    if not hasattr(seed, "__index__") or index(seed) < 0:
-        raise ValueError(f"seed: expected a whole number from 0 on, or None; got {seed!r}")
-    return index(seed)
-
-
-def _is_loss(loss: Any) -> None:
-    if isinstance(loss, type) and issubclass(loss, Loss):
-        raise TypeError(f"loss: expected a loss; got the class {loss.__name__}: write xnn.{loss.__name__}()")
-    if not isinstance(loss, Loss):
-        raise TypeError(f"loss: expected one of xnn's losses, such as xnn.CrossEntropy(); got {loss!r}")

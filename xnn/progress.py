@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from xnn.run import Callback, TrainingRun
+from xnn.run import Callback, Run
 
 __all__ = ["Progress"]
 
@@ -38,7 +38,7 @@ class Progress(Callback):
     _logs: dict[str, float] = field(default_factory=dict, init=False, repr=False)  # of the last epoch
     _pending: int = field(default=0, init=False, repr=False)  # the number of that epoch; 0 once it is printed
 
-    def on_train_begin(self, run: TrainingRun) -> None:
+    def on_train_begin(self, run: Run) -> None:
         """Open the live line."""
         self._begin, self._shown, self._pending = time.monotonic(), -math.inf, 0
         self._encoding = getattr(sys.stdout, "encoding", None)
@@ -46,7 +46,7 @@ class Progress(Callback):
             self._live = _open()
             self._draw([_epoch(1, run.epochs), "under way"])
 
-    def on_epoch_end(self, run: TrainingRun, logs: dict[str, float]) -> None:
+    def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """Show the epoch, if it is time."""
         now, done = time.monotonic(), run.epoch + 1
         if done == 1:
@@ -65,7 +65,7 @@ class Progress(Callback):
             _say("  ".join(line))
             self._pending = 0
 
-    def on_train_end(self, run: TrainingRun) -> None:
+    def on_train_end(self, run: Run) -> None:
         """Close the live line; say how it ended."""
         width = None
         if self._live:
@@ -79,7 +79,7 @@ class Progress(Callback):
             reason = f"stop reason: {run.history.stop_reason}"
             _say(reason if width is None else textwrap.fill(reason, width, subsequent_indent="  "))
 
-    def _values(self, run: TrainingRun) -> list[str]:
+    def _values(self, run: Run) -> list[str]:
         words = (_plain(_words(name, value), self._encoding) for name, value in self._logs.items())
         return [_epoch(self._pending, run.epochs), *words]
 

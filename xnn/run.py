@@ -9,40 +9,57 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 from xnn.history import History
 
-__all__ = ["Callback", "TrainingRun", "as_callback"]
+__all__ = ["Callback", "Run", "as_callback"]
 
 
-class TrainingRun(Protocol):
-    """A training run (``xnn.training.Run``), as a callback sees it."""
+@dataclass
+class Run:
+    """One call of ``fit`` while it is under way: its settings, and what callbacks see and may change."""
 
-    network: Any  # .snapshot() and .restore(state) of what it learned, .save(path)
+    network: Any
+    loss: Any
     optimizer: Any
-    history: History
-    epoch: int  # the one that just ended, counted from 0
     epochs: int  # the limit
-    step: int  # updates so far
-    samples: int | None  # examples in an epoch; None where that is not known
-    lr_scale: float  # multiplies the learning rate of the optimizer
+    samples: int | None  # examples of an epoch; None for an iterable of batches
+    measures: Any  # the metrics, by name
+    penalty: Any
+    clip_norm: float | None
+    clip_value: float | None
+    tol: float | None
+    stop_on: str
+    check_every: int | None
+    history: History = field(default_factory=History)
+    epoch: int = 0  # the one under way, or that just ended, counted from 0
+    step: int = 0  # updates so far
+    lr_scale: float = 1.0  # multiplied into the step size of the optimizer
+    reason: str = ""  # why training stops; "" while it goes on
+    state: Any = field(default=None, repr=False)  # the optimizer's
+
+    @property
+    def backend(self) -> Any:
+        """The backend of the network."""
+        return self.network.backend
 
     def stop(self, reason: str) -> None:
-        """Stop after this epoch. The first reason given is the one that the history keeps."""
+        """Stop after this epoch; the first reason given is the one that is told."""
+        self.reason = self.reason or reason
 
 
 class Callback:
     """Derive from it, and write those of the three methods that you need."""
 
-    def on_train_begin(self, run: TrainingRun) -> None:
+    def on_train_begin(self, run: Run) -> None:
         """Before the first epoch; what an earlier run left in the callback is forgotten here."""
 
-    def on_epoch_end(self, run: TrainingRun, logs: dict[str, float]) -> None:
+    def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """After each epoch, with its values by name: loss, accuracy, val_loss, ..."""
 
-    def on_train_end(self, run: TrainingRun) -> None:
+    def on_train_end(self, run: Run) -> None:
         """After the last epoch, however the run ends."""
 
 
@@ -52,7 +69,7 @@ class _Function(Callback):
 
     function: Callable[[int, dict[str, float]], object]
 
-    def on_epoch_end(self, run: TrainingRun, logs: dict[str, float]) -> None:
+    def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         result = self.function(run.epoch, logs)
         # Only a truth value stops, not any result that happens to be true; NumPy has its own kind.
         if type(result).__name__ in ("bool", "bool_") and result:

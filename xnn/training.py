@@ -15,60 +15,26 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
 from math import isfinite
 from typing import Any
 
 from xnn.anomaly import watch
-from xnn.arrays import Array, Backend, to_numpy
+from xnn.arrays import Array, to_numpy
 from xnn.clipping import clip_by_norm, clip_by_value
-from xnn.data import Batch, class_weights, columns, moments, source, split
+from xnn.data import ArrayData, Batch, IterableData, class_weights, columns, moments, source, split
 from xnn.errors import DivergenceWarning
-from xnn.evaluation import Measures, measure, named
+from xnn.evaluation import measure, named
 from xnn.history import History
 from xnn.host import generator, numpy
 from xnn.losses import Loss
 from xnn.optimizers import Adam, Optimizer
 from xnn.penalties import Penalty
-from xnn.run import Callback, as_callback
+from xnn.run import Callback, Run, as_callback
 
-__all__ = ["Run", "fit"]
+__all__ = ["fit"]
 
 _SHUFFLE = 1  # tells the generator of the shuffles from that of the initial weights
-
-
-@dataclass
-class Run:
-    """One call of ``fit`` while it is under way: its settings, and what callbacks see and may change."""
-
-    network: Any
-    loss: Loss
-    optimizer: Optimizer
-    epochs: int  # the limit
-    samples: int | None  # examples of an epoch; None for an iterable of batches
-    measures: Measures
-    penalty: Penalty | None
-    clip_norm: float | None
-    clip_value: float | None
-    tol: float | None
-    stop_on: str
-    check_every: int | None
-    history: History = field(default_factory=History)
-    epoch: int = 0  # the one under way, or that just ended, counted from 0
-    step: int = 0  # updates so far
-    lr_scale: float = 1.0  # multiplied into the step size of the optimizer
-    reason: str = ""  # why training stops; "" while it goes on
-    state: Any = field(default=None, repr=False)  # the optimizer's
-
-    @property
-    def backend(self) -> Backend:
-        """The backend of the network."""
-        return self.network.backend  # type: ignore[no-any-return]
-
-    def stop(self, reason: str) -> None:
-        """Stop after this epoch; the first reason given is the one that is told."""
-        self.reason = self.reason or reason
 
 
 def fit(
@@ -160,35 +126,50 @@ def fit(
             penalty, clip_norm, clip_value, tol, stop_on, check_every,
         )  # fmt: skip
         run.state = optimizer.begin(network.backend, network.flat)
-        try:
-            for listener in listeners:
-                listener.on_train_begin(run)
-            for run.epoch in range(epochs):
-                order = None
-                if shuffle and data.samples is not None:
-                    order = generator(network.seed, _SHUFFLE, network.epoch).permutation(data.samples)
-                logs, gradient_norm = _epoch(run, data.batches(batch_size or data.samples or 1, order), interrupted)
-                network.epoch += 1
-                if validation is not None:
-                    values = measure(network, validation.batches(8192), loss, measures, penalty)
-                    logs |= {f"val_{name}": value for name, value in values.items()}
-                run.history.append(logs)
+        with ExitStack() as endings:  # each listener is told of the end, even where another one failed
+            for listener in reversed(listeners):
+                endings.callback(listener.on_train_end, run)
+            endings.callback(lambda: setattr(run.history, "stop_reason", run.reason))
+            try:
                 for listener in listeners:
-                    listener.on_epoch_end(run, logs)
-                if interrupted():
-                    run.stop(f"interrupted in epoch {run.epoch + 1}")
-                _decide(run, gradient_norm)
-                if run.reason:
-                    break
-            else:
-                run.stop(f"iteration limit: {epochs} {'epoch' if epochs == 1 else 'epochs'}")
-        except KeyboardInterrupt:  # raised by a callback, or while data was read
-            run.stop(f"interrupted in epoch {run.epoch + 1}")
-        finally:
-            run.history.stop_reason = run.reason
-            for listener in listeners:
-                listener.on_train_end(run)
+                    listener.on_train_begin(run)
+                _epochs(run, data, validation, batch_size, shuffle, listeners, interrupted)
+            except KeyboardInterrupt:  # raised by a callback, or while data was read
+                run.stop(f"interrupted in epoch {run.epoch + 1}")
     return run.history
+
+
+def _epochs(
+    run: Run,
+    data: ArrayData | IterableData,
+    validation: ArrayData | IterableData | None,
+    batch_size: int | None,
+    shuffle: bool,
+    listeners: list[Callback],
+    interrupted: Callable[[], bool],
+) -> None:
+    """Epoch after epoch, until there is a reason to stop."""
+    network = run.network
+    size = batch_size or data.samples or 1
+    for epoch in range(run.epochs):
+        run.epoch = epoch
+        order = None
+        if shuffle and data.samples is not None:
+            order = generator(network.seed, _SHUFFLE, network.epoch).permutation(data.samples)
+        logs, gradient_norm = _epoch(run, data.batches(size, order), interrupted)
+        network.epoch += 1
+        if validation is not None:
+            values = measure(network, validation.batches(), run.loss, run.measures, run.penalty)
+            logs |= {f"val_{name}": value for name, value in values.items()}
+        run.history.append(logs)
+        _decide(run, gradient_norm)
+        for listener in listeners:
+            listener.on_epoch_end(run, logs)
+        if interrupted():
+            run.stop(f"interrupted in epoch {run.epoch + 1}")
+        if run.reason:
+            return
+    run.stop(f"iteration limit: {run.epochs} {'epoch' if run.epochs == 1 else 'epochs'}")
 
 
 def _epoch(
@@ -242,7 +223,7 @@ def _decide(run: Run, gradient_norm: float | None) -> None:
         hint = "lower the step size (lr), scale the inputs, or clip the gradient (clip_norm=1.0)"
         if not isfinite(cost):
             hint += "; fit(check_finite=True) looks for NaN in the data, xnn.detect_anomaly() names the layer"
-        warnings.warn(f"{reason}; {hint}", DivergenceWarning, stacklevel=3)
+        warnings.warn(f"{reason}; {hint}", DivergenceWarning, stacklevel=4)
         run.stop(reason)
     elif run.tol is None:
         return
