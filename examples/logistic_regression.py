@@ -34,13 +34,13 @@ def main() -> None:
         optimizer=xnn.SGD(lr=1.0, momentum=0.9, nesterov=True),
         batch_size=None,
         epochs=300 if options.quick else 3000,
-        tol=1e-8,  # "iterate until ∇J = 0"
+        tol=1e-10,  # "iterate until ∇J = 0"
     )
     result = network.evaluate(x_test, y_test, loss=loss, metrics=["accuracy"])
-    w, b = (xnn.to_numpy(network.parameters[name]) for name in ("1.weight", "1.bias"))
+    w = xnn.to_numpy(network.parameters["1.weight"])  # (1, 30); layer 0 is Standardize
 
     scaler = StandardScaler().fit(x)
-    model = LogisticRegression(C=1.0, tol=1e-10, max_iter=10_000).fit(scaler.transform(x), y)
+    model = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-10).fit(scaler.transform(x), y)
     print(f"training stopped by {history.stop_reason}")
     print("test accuracy")
     print(f"  xnn           {result['accuracy']:.4f}")
@@ -56,9 +56,10 @@ def main() -> None:
     left.set_yticklabels(data.feature_names[order], fontsize=8)
     left.axvline(0, color="black", linewidth=0.8)
     left.legend(loc="lower right")
-    matrix = xnn.metrics.confusion_matrix(network.predict(x_test) > 0, y_test)
+    matrix = xnn.metrics.confusion_matrix(network.predict(x_test), y_test, threshold=loss.threshold)
     xnn.plot.confusion_matrix(matrix, labels=data.target_names, ax=right)
     right.set_title(f"the {len(y_test)} test examples")
+    right.set_box_aspect(1)
     save_picture(figure, options.output, "logistic_regression.png")
 
 

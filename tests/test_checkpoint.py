@@ -492,3 +492,9 @@ def test_a_path_that_is_none():
     for function in (lambda: read(None), lambda: write(3, {}, {})):
         with pytest.raises(TypeError):
             function()
+
+
+def test_the_file_has_the_rights_of_any_new_file(tmp_path):
+    (tmp_path / "other").touch()
+    checkpoint.write(tmp_path / "net", {}, {"a": np.ones(2)})
+    assert os.stat(tmp_path / "net").st_mode == os.stat(tmp_path / "other").st_mode

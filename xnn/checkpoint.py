@@ -60,7 +60,10 @@ def write(path: str | os.PathLike[str], architecture: Mapping[str, Any], arrays:
     }
     temporary = os.path.join(folder, f".xnn-{secrets.token_hex(8)}.tmp")
     try:
+        with open(temporary, "xb"):
+            mode = os.stat(temporary).st_mode  # what the umask leaves, for a new file
         save_file(stored, temporary, metadata)
+        os.chmod(temporary, mode)  # safetensors would leave it to its owner alone
         _flush(temporary)
         os.replace(temporary, target)
     except BaseException as error:

@@ -60,25 +60,25 @@ class Loss:
 
     # -- For the user --------------------------------------------------------------------------------------------
 
-    def __call__(self, outputs: Any, targets: Any, weights: Any = None) -> Array:
+    def __call__(self, outputs: Any, targets: Any, sample_weight: Any = None) -> Array:
         """C, a 0-d array.
 
         Args:
             outputs: (n, …), or (n,) for one output an example; an array of any library, or a list.
             targets: of the same shape; class labels (n,) where the loss takes them.
-            weights: weights of the examples, (n,).
+            sample_weight: weights of the examples, (n,).
 
         Raises:
             ValueError: for shapes that do not fit, for no examples, for labels out of range (where the
                 labels can be read without waiting for a device).
             TypeError: for arrays of two libraries, and for dtypes that make no sense here.
         """
-        xp, a, y, w, _ = self._prepare(outputs, targets, weights)
+        xp, a, y, w, _ = self._prepare(outputs, targets, sample_weight)
         return self.cost_and_delta(xp, a, y, w)[0]
 
-    def gradient(self, outputs: Any, targets: Any, weights: Any = None) -> Array:
+    def gradient(self, outputs: Any, targets: Any, sample_weight: Any = None) -> Array:
         """δ = ∂C/∂a, of the shape of the outputs; the arguments are those of the cost."""
-        xp, a, y, w, shape = self._prepare(outputs, targets, weights)
+        xp, a, y, w, shape = self._prepare(outputs, targets, sample_weight)
         return xp.reshape(self.cost_and_delta(xp, a, y, w)[1], shape)
 
     def per_example(self, outputs: Any, targets: Any) -> Array:
