@@ -32,10 +32,10 @@ demo: $(VENV)/.installed-examples
 	@$(PY) examples/digits.py --backend $(BACKEND)
 
 test: $(VENV)/.installed-test
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n auto
 
 test-all: $(VENV)/.installed-all
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n auto
 
 test-cupy: $(VENV)/.installed-test
 	$(PY) -m pytest --backend cupy

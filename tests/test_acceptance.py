@@ -825,11 +825,12 @@ def test_row_26_loop_equals_the_four_steps_by_hand(backend, rng, optimizer, dtyp
     """Text 003: forward, cost, gradients and update called alone; the loop gives the same weights bit for bit."""
 
     def build():
-        layers = xnn.Dense(6), xnn.Tanh(), xnn.BatchNorm(), xnn.Dropout(0.3), xnn.Dense(3)
+        layers = xnn.Dense(4), xnn.Tanh(), xnn.BatchNorm(), xnn.Dropout(0.3), xnn.Dense(4)
         return xnn.Network(layers, inputs=4, backend=backend, dtype=dtype, seed=5)
 
-    loss, n, epochs, size = xnn.CrossEntropy(), 11, 2, 3
-    x, y = rng.normal(size=(n, 4)).astype(dtype), rng.integers(0, 3, n)
+    # The last batch is a small one, but not on JAX, which compiles every operation for that shape, too.
+    loss, n, epochs, size = xnn.CrossEntropy(), 12 if backend.name == "jax" else 11, 2, 3
+    x, y = rng.normal(size=(n, 4)).astype(dtype), rng.integers(0, 4, n)
     looped = build()
     history = looped.fit(x, y, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=size, shuffle=shuffle)
 

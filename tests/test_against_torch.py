@@ -212,7 +212,7 @@ def test_random_architecture(seed, tmp_path):
     check(xnn.get_backend("numpy"), seed, tmp_path)
 
 
-@pytest.mark.parametrize("seed", [3, 6, 11, 18, 26])
+@pytest.mark.parametrize("seed", [6, 11, 18])
 def test_random_architecture_on_every_backend(backend, seed, tmp_path):
     check(backend, seed, tmp_path)
 

@@ -53,17 +53,17 @@ class CrossEntropy(Loss):
 
     def cost_and_delta(self, xp: Any, a: Array, y: Array, weights: Array | None = None) -> tuple[Array, Array]:
         """(C, ∂C/∂a), the work shared between them."""
+        # The most frequent case, to the same bits by a shorter way.
         if y.dtype == xp.int16 and weights is None and self.class_weights is None and not self.label_smoothing:
             p, log_p = _softmax(xp, a)
             hit = _one_hot(xp, y, a)
-            c = 1.0 / a.shape[0]
-            return xp.sum(xp.where(hit, log_p, 0.0)) * -c, (p - xp.astype(hit, a.dtype)) * c
+            n = float(a.shape[0])
+            return xp.sum(xp.sum(xp.where(hit, log_p, 0.0), axis=1)) / -n, (p - xp.astype(hit, a.dtype)) / n
         costs, slopes, v = self._examples(xp, a, y)
-        w = v if weights is None else weights * v
-        c = 1.0 / nonzero(xp, xp.sum(w))
-        if weights is None:
-            return xp.sum(costs) * c, slopes * c
-        return xp.sum(weights * costs) * c, slopes * column(xp, weights * c, a)
+        if weights is not None:
+            costs, slopes, v = weights * costs, column(xp, weights, a) * slopes, weights * v
+        total = nonzero(xp, xp.sum(v))
+        return xp.sum(costs) / total, slopes / total
 
     def examples(self, xp: Any, a: Array, y: Array) -> tuple[Array, Array]:
         """(L, ∂L/∂a) as above: with the weights of the classes in them, and 0 for what is ignored."""
