@@ -288,7 +288,22 @@ def test_row_4_dropout_and_batch_normalization(backend):
     assert trains(backend, [xnn.Dense(4), xnn.Tanh(), xnn.BatchNorm(), xnn.Dense(1)], batch_size=3)
 
 
-@pytest.mark.parametrize("name", ["Dense", "Dropout", "BatchNorm", "LayerNorm", *ACTIVATIONS, *COSTS, *METHODS])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Dense",
+        "Dropout",
+        "BatchNorm",
+        "LayerNorm",
+        "Standardize",
+        "L1",
+        "L2",
+        "ElasticNet",
+        *ACTIVATIONS,
+        *COSTS,
+        *METHODS,
+    ],
+)
 def test_row_4_documented_with_its_equation(name):
     """Text 001: each component is documented with its equation."""
     assert any(sign in getattr(xnn, name).__doc__ for sign in ("=", "←"))
@@ -701,8 +716,10 @@ def test_row_21_universal_approximation(name):
     """Text 003 (Bishop ch. 4): three tanh units fit four curves on 50 points of (−1, 1), to these errors."""
     f, error = CURVES[name]
     x = np.linspace(-1, 1, 50)[:, None]
-    network = build("numpy", 1, xnn.Dense(3, weight_init=xnn.initializers.Normal(std=3.0)), xnn.Tanh(), xnn.Dense(1))
-    network.fit(x, f(x), loss=xnn.SquaredError(), optimizer=xnn.Adam(lr=0.1), epochs=2000, batch_size=None)
+    start = xnn.initializers.Normal(std=3.0)
+    network = build("numpy", 1, xnn.Dense(3, weight_init=start), xnn.Tanh(), xnn.Dense(1), seed=3)
+    optimizer = xnn.Adam(lr=xnn.schedules.Cosine(0.1, steps=2000))
+    network.fit(x, f(x), loss=xnn.SquaredError(), optimizer=optimizer, epochs=2000, batch_size=None)
     assert np.sqrt(np.mean((network.predict(x) - f(x)) ** 2)) < error
 
 

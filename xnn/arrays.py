@@ -225,6 +225,8 @@ def owner(x: object) -> type[Backend] | None:
     """The backend whose library x is an array of; None for numbers, lists and anything else."""
     kind = type(x)
     if kind not in _owners:
+        if hasattr(kind, "__wrapped_array__"):  # an array that carries a derivative has one of a library inside
+            return owner(x.__wrapped_array__)  # type: ignore[attr-defined]
         found = None
         for name in [*_BUILT_IN, *_classes]:
             # An array of a library can only exist once that library has been imported.
@@ -243,8 +245,10 @@ def to_numpy(x: Any) -> Any:
     kind = owner(x)
     if kind is not None:
         return kind.to_numpy(x)
-    host = get_backend("numpy")
-    array = host.xp.asarray(x)
+    try:
+        array = get_backend("numpy").xp.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"nested lists need rows of one length: {error}") from error
     if array.dtype.kind not in "biufc":
         raise TypeError(f"expected numbers in an array or in nested lists; got {_describe(x)}")
     return array
@@ -258,7 +262,7 @@ def _describe(x: object) -> str:
 def namespace(x: Array) -> Any:
     """The namespace of the standard in which to compute with the array x."""
     kind = owner(x)
-    if kind is not None and kind.name in _instances:
+    if kind is not None and kind.name in _instances and type(x) in _owners:
         return _instances[kind.name].xp
     return array_api_compat.array_namespace(x)
 
@@ -276,7 +280,8 @@ def unify(**arrays: Any) -> tuple[Any, ...]:
     if not owners:
         backend = get_backend()
         return (backend.xp, *(None if x is None else backend.asarray(x) for x in arrays.values()))
-    first = next(arrays[name] for name in owners)
+    # A namespace that records goes before the plain one.
+    first = min((arrays[name] for name in owners), key=lambda x: type(x) in _owners)
     xp, device = namespace(first), array_api_compat.device(first)
     return (
         xp,
