@@ -52,7 +52,7 @@ def main() -> None:
     errors = [np.max(np.abs(found - exact), axis=1) / np.max(np.abs(exact)) for found in (one_sided, central)]
 
     # Time.
-    n = sum(array.size for array in θ.values())
+    n = network.layout.size
     fast = seconds(backprop)
     slow = sum(seconds(J, nudged(place, 1e-6)) for place in places) / sample  # of one weight
     print(f"the gradient of a network of {n:,} weights, for {examples} examples")

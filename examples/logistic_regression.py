@@ -48,18 +48,17 @@ def main() -> None:
     print(f"largest difference of the 30 weights: {np.max(np.abs(w - model.coef_)):.1g}", end="")
     print(f" (the largest weight is {np.max(np.abs(w)):.2f})\n")
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 6), layout="constrained", width_ratios=[1.5, 1])
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 5), layout="constrained", width_ratios=[1.5, 1])
     order = np.argsort(w[0])
     left.barh(range(30), w[0, order], color=BLUE, label="xnn")
     left.plot(model.coef_[0, order], range(30), "o", color=RED, markersize=4, label="scikit-learn")
     left.set(yticks=range(30), xlabel="weight (positive: benign)", title="weights of the standardized features")
-    left.set_yticklabels(data.feature_names[order], fontsize=8)
+    left.set_yticklabels(data.feature_names[order], fontsize=7)
     left.axvline(0, color="black", linewidth=0.8)
     left.legend(loc="lower right")
     matrix = xnn.metrics.confusion_matrix(network.predict(x_test), y_test, threshold=loss.threshold)
     xnn.plot.confusion_matrix(matrix, labels=data.target_names, ax=right)
     right.set_title(f"the {len(y_test)} test examples")
-    right.set_box_aspect(1)
     save_picture(figure, options.output, "logistic_regression.png")
 
 

@@ -29,7 +29,9 @@ def main() -> None:
     for (w1, w2), shift in zip(W, b, strict=True):  # the line w₁x₁ + w₂x₂ + b = 0
         foot = -shift * np.array([w1, w2]) / (w1**2 + w2**2)  # its point nearest to the origin
         axes[1].axline(foot, foot + np.array([-w2, w1]), color="black", linestyle="--", linewidth=1)
-    figure.colorbar(image, ax=axes, label="probability of class 1")
+    figure.colorbar(
+        image, ax=axes, label="probability of class 1", spacing="proportional", ticks=[0, 0.25, 0.5, 0.75, 1]
+    )
     save_picture(figure, options.output, "xor.png")
 
 
