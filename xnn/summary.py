@@ -12,13 +12,13 @@ __all__ = ["describe", "summary"]
 
 
 def describe(layer: Layer) -> str:
-    """The layer as a user would write it: its settings without those that have their default value."""
+    """The layer as a user would write it: its settings, without those of several that have their default."""
     written = []
     for field in fields(layer):  # type: ignore[arg-type]
         value = getattr(layer, field.name)
         if field.default is MISSING:
             written.append(repr(value))
-        elif field.compare and value != field.default:
+        elif field.compare and (value != field.default or len(fields(layer)) == 1):  # type: ignore[arg-type]
             written.append(f"{field.name}={getattr(value, '__name__', repr(value))}")
         elif not field.compare and value is not None:
             written.append(f"{field.name}=…")
