@@ -56,7 +56,7 @@ def main() -> None:
     print()
     save_picture(figure, options.output, "digits.png")
     network.save(options.output / "digits.safetensors")
-    print(f"saved {options.output / 'digits.safetensors'}")
+    print(f"saved the network as {options.output / 'digits.safetensors'}")
     print(f"test accuracy {result['accuracy']:.4f}")
 
 
