@@ -12,7 +12,9 @@ from xnn.arrays import Array, Backend, BackendError, Equation
 
 __all__ = ["NumpyBackend"]
 
-_BLOCK = 1 << 18  # elements of an update that stay in the cache together (measured: 2¹⁶ to 2¹⁹ alike)
+_BLOCK = (
+    1 << 17
+)  # elements of an update that stay in the cache together; Adam on 670,000: 2¹⁷ 1.19 ms, 2¹⁸ 1.40, 2¹⁵ 1.17
 
 
 class NumpyBackend(Backend):

@@ -78,6 +78,15 @@ def test_the_environment_chooses(setting, name):
     assert output.stdout.strip() == name
 
 
+def test_a_backend_made_by_hand_does_not_take_the_place_of_the_named_one():
+    named = xnn.get_backend("array_api_strict")
+    made = type(named)("device1")
+    with xnn.use_backend(made) as chosen:
+        assert chosen is made
+        assert xnn.get_backend() is made
+    assert xnn.get_backend("array_api_strict") is named
+
+
 def test_an_unknown_backend_lists_the_known_ones():
     with pytest.raises(xnn.BackendError, match=r"unknown backend 'nunpy'.*numpy, cupy, torch, jax, array_api_strict"):
         xnn.get_backend("nunpy")

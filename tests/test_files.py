@@ -1,6 +1,7 @@
 """Networks in files: saved by one backend, loaded by another, and by PyTorch."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -107,6 +108,7 @@ CHANGES = {
     "no layers": (lambda a, _: a.pop("layers"), "layers"),
     "no list": (lambda a, _: a.update(layers=3), "description"),
     "array missing": (lambda _, b: b.pop("1.weight"), "'1.weight' is missing"),
+    "statistics missing": (lambda _, b: b.pop("2.running_mean"), "'2.running_mean' is missing"),
     "array too many": (lambda _, b: b.update({"99.weight": np.ones(2)}), "'99.weight'"),
     "wrong shape": (lambda _, b: b.update({"1.weight": np.ones((6, 5))}), r"'1.weight' has shape \(6, 5\)"),
     "dtype": (lambda a, _: a.update(dtype="float16"), "float16"),
@@ -120,6 +122,22 @@ def test_a_description_that_makes_no_network(case, tmp_path):
     change, words = CHANGES[case]
     with pytest.raises(xnn.FileError, match=words):
         xnn.load(rewritten(tmp_path, change))
+
+
+@dataclass(frozen=True)
+class Scaled(xnn.Identity):
+    """A layer with a setting of any kind."""
+
+    factor: object = 1.0
+
+
+def test_settings_are_kept_or_refused(tmp_path):
+    for given, kept in ((np.float32(2), 2.0), ([1.0, 2.0], [1.0, 2.0]), ("a", "a"), (None, None)):
+        xnn.Network([Scaled(given), xnn.Dense(1)], inputs=2).save(tmp_path / "net")
+        assert xnn.load(tmp_path / "net", layers=[Scaled]).layers[0].factor == kept
+    with pytest.raises(TypeError, match="Scaled: the setting factor"):
+        xnn.Network([Scaled(object()), xnn.Dense(1)], inputs=2).save(tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_layer_of_ones_own_is_named_to_load(tmp_path):

@@ -342,7 +342,6 @@ def slope(w):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"gradient": None}, TypeError, "minimize needs gradient=, a function"),
         ({"gradient": 2.0}, TypeError, "gradient must be a function of theta, got 2.0"),
         ({"cost": 2.0}, TypeError, "cost must be a function of theta, got 2.0"),
         ({"optimizer": SGD}, TypeError, r"optimizer must be one such as xnn.Adam\(lr=0.01\)"),
@@ -390,3 +389,16 @@ def test_a_descent_that_converges_warns_of_nothing():
         warnings.simplefilter("error")
         with xnn.use_backend("numpy"):
             minimize(square, [1.0, 2.0], gradient=slope)
+
+
+def test_the_gradient_is_found_where_none_is_given(backend):
+    theta = {"w": backend.asarray([0.0, 0.0], "float64"), "b": backend.asarray(0.0, "float64")}
+
+    def cost(θ):
+        xp = θ["w"].__array_namespace__()
+        return xp.sum((θ["w"] - 3.0) ** 2) + (θ["b"] + 1.0) ** 2
+
+    found = minimize(cost, theta, optimizer=SGD(lr=0.2))
+    assert found.stop_reason.startswith("gradient norm")
+    np.testing.assert_allclose(backend.to_numpy(found.theta["w"]), [3, 3], atol=1e-7)
+    np.testing.assert_allclose(backend.to_numpy(found.theta["b"]), -1, atol=1e-7)

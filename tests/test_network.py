@@ -1,5 +1,6 @@
 """The network: its parameters, its modes, what it takes and what it refuses."""
 
+import copy
 from dataclasses import dataclass
 
 import array_api_compat
@@ -238,6 +239,37 @@ def test_integers_of_numpy_are_integers():
     assert network.seed == 4
 
 
+def test_copies_are_networks_of_their_own(backend, xy):
+    network = small(backend)
+    for copied in (copy.copy(network), copy.deepcopy(network)):
+        before = backend.to_numpy(network.flat).copy()
+        copied.fit(*xy, loss=xnn.MeanSquaredError(), epochs=2)
+        np.testing.assert_array_equal(backend.to_numpy(network.flat), before)
+        made_anew = small(backend)
+        made_anew.set_parameters(copied.parameters)
+        made_anew.set_buffers(copied.buffers)
+        np.testing.assert_array_equal(copied.predict(xy[0]), made_anew.predict(xy[0]))
+        assert not np.array_equal(copied.predict(xy[0]), network.predict(xy[0]))
+
+
+def test_activations_are_the_outputs_of_all_layers(backend, xy):
+    network = small(backend)
+    outputs = network.activations(xy[0])
+    assert [a.shape for a in outputs] == [(5, 4), (5, 4), (5, 4), (5, 4), (5, 2)]
+    np.testing.assert_array_equal(outputs[-1], network.forward(xy[0]))
+    np.testing.assert_allclose(outputs[2], np.tanh(outputs[1]), rtol=1e-12)
+    np.testing.assert_array_equal(network.activations(xy[0], training=True)[-1], network.forward(xy[0], training=True))
+    assert network.step == 0
+
+
+def test_apply_checks_its_arguments(backend, xy):
+    network = small(backend, "float32")
+    parameters = network.parameters
+    assert network.apply(parameters, xy[0].tolist()).dtype == backend.dtype("float32")
+    with pytest.raises(ValueError, match=r"'0.bias' has shape \(4,\); got an array of shape \(1,\)"):
+        network.apply({**parameters, "0.bias": parameters["0.bias"][:1]}, backend.asarray(xy[0]))
+
+
 @pytest.mark.parametrize("dtype", ["float64", np.float64, np.dtype("float64"), float])
 def test_the_type_may_be_given_as_a_type(dtype):
     if dtype is float:
@@ -252,6 +284,8 @@ WRONG = {
     "one layer": (lambda: xnn.Network(xnn.Dense(1), inputs=3), TypeError, "put it in a list"),
     "a class": (lambda: xnn.Network([xnn.Sigmoid], inputs=3), TypeError, r"layer 0.*write Sigmoid\("),
     "no layer": (lambda: xnn.Network([xnn.Dense(1), "relu"], inputs=3), TypeError, "layer 1.*'relu'"),
+    "nothing": (lambda: xnn.Network(None, inputs=3), TypeError, "expected a list of layers"),
+    "true inputs": (lambda: xnn.Network([xnn.Dense(1)], inputs=True), ValueError, "inputs"),
     "inputs": (lambda: xnn.Network([xnn.Dense(1)], inputs=0), ValueError, "inputs: expected a positive"),
     "dtype": (lambda: xnn.Network([xnn.Dense(1)], inputs=1, dtype="float16"), ValueError, "'float32' or 'float64'"),
     "seed": (lambda: xnn.Network([xnn.Dense(1)], inputs=1, seed=-1), ValueError, "seed"),
@@ -336,7 +370,7 @@ def test_detect_anomaly_names_the_layer_the_operation_and_the_step(backend):
             pytest.raises(xnn.AnomalyError, match=r"infinity in layer 2 \(Dense\), feed-forward, step 1"),
         ):
             network.gradients(x, y, xnn.MeanAbsoluteError())
-        with xnn.detect_anomaly(), pytest.raises(xnn.AnomalyError, match=r"NaN in layer 0 \(Dense\), feed-forward"):
+        with xnn.detect_anomaly(), pytest.raises(xnn.AnomalyError, match=r"NaN in the inputs x, step 1"):
             network.predict(np.full((3, 2), np.nan))
         network.set_parameters({"2.weight": [[1.0, 1.0]]})
         with xnn.detect_anomaly(), pytest.raises(xnn.AnomalyError, match=r"the cost \(SquaredError\)"):

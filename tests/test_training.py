@@ -196,12 +196,84 @@ def test_batches_from_an_iterable(backend, rng):
     assert history["loss"] == other["loss"]
     assert history["val_loss"] == pytest.approx(other["val_loss"])
     np.testing.assert_array_equal(backend.to_numpy(network.flat), backend.to_numpy(same.flat))
-    with pytest.raises(ValueError, match="a generator is used up after one epoch"):
+    with pytest.raises(ValueError, match="used up after one time through"):
         deep(backend).fit((piece for piece in pieces), loss=LOSS, epochs=2)
     with pytest.raises(ValueError, match="batch 1: expected"):
         deep(backend).fit([(x, y), 3], loss=LOSS)
     with pytest.raises(ValueError, match="batch 1: x: expected shape"):
         deep(backend).fit([(x, y), (x[:, :2], y)], loss=LOSS)
+
+
+def test_a_generator_serves_for_one_epoch(backend, rng):
+    x, y = regression(rng, 20)
+    network = deep(backend)
+    assert len(network.fit(((x[i : i + 5], y[i : i + 5]) for i in range(0, 20, 5)), loss=LOSS)) == 1
+    unfitted = xnn.Network([xnn.Standardize(), xnn.Dense(1)], inputs=3, backend=backend)
+    with pytest.raises(ValueError, match="needed 2 times"):
+        unfitted.fit((pair for pair in [(x, y)]), loss=LOSS)
+    with pytest.raises(ValueError, match="either every batch is"):
+        deep(backend).fit([(x, y), (x, y, np.ones(20))], loss=LOSS)
+
+
+def test_a_loader_of_pytorch_is_an_iterable_of_batches(rng):
+    torch = pytest.importorskip("torch")
+    x, y = regression(rng, 20)
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(torch.tensor(x), torch.tensor(y)), batch_size=8, shuffle=False
+    )
+    network, same = deep(), deep()
+    network.fit(loader, loss=LOSS, epochs=2)
+    same.fit(x, y, loss=LOSS, epochs=2, batch_size=8, shuffle=False)
+    np.testing.assert_array_equal(network.flat, same.flat)
+
+
+def test_outputs_are_not_kept_for_metrics_that_are_means(rng, monkeypatch):
+    from xnn import meter
+
+    x, y = rng.normal(size=(50, 3)), rng.normal(size=(50, 1))
+    whole = line().fit(x, y, loss=LOSS, batch_size=4, epochs=2, metrics=["mse", "r2", "mae"], validation_split=0.2)
+    monkeypatch.setattr(meter, "_HELD", 6)
+    monkeypatch.setattr(meter, "_TOGETHER", 3)
+    pieces = line().fit(x, y, loss=LOSS, batch_size=4, epochs=2, metrics=["mse", "r2", "mae"], validation_split=0.2)
+    assert list(whole) == list(pieces) == ["loss", "mse", "r2", "mae", "val_loss", "val_mse", "val_r2", "val_mae"]
+    for name in whole:
+        assert pieces[name] == pytest.approx(whole[name])
+    assert whole["mse"] == pytest.approx(whole["loss"])
+
+
+def test_evaluate_is_exact_over_pieces(backend, rng):
+    x, y = rng.normal(size=(20, 3)), np.arange(20) % 3
+    y[::4] = -100
+    network = xnn.Network([xnn.Dense(3)], inputs=3, backend=backend, dtype="float64", seed=0)
+    loss, w = xnn.CrossEntropy(class_weights=(1.0, 2.0, 0.5)), np.arange(20) / 10.0
+    whole = float(loss(network.predict(x), y, w))
+    for size in (3, 20, None):
+        result = network.evaluate(x, y, loss=loss, sample_weight=w, batch_size=size)
+        assert result["loss"] == pytest.approx(whole, rel=1e-12)
+
+
+def test_nan_does_not_spoil_what_standardize_learns(backend, rng):
+    x, y = regression(rng)
+    network = xnn.Network([xnn.Standardize(), xnn.Dense(1)], inputs=3, backend=backend, dtype="float64")
+    spoiled = x.copy()
+    spoiled[3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"layer 0 \(Standardize\).*NaN"):
+        network.fit(spoiled, y, loss=LOSS)
+    assert not network.fitted
+    network.fit(x, y, loss=LOSS)
+    np.testing.assert_allclose(backend.to_numpy(network.buffers["0.mean"]), x.mean(axis=0))
+
+
+def test_nan_in_a_memory_map_is_found_in_its_row_before_training(rng, tmp_path):
+    x, y = regression(rng)
+    x[33, 2] = np.inf
+    np.save(tmp_path / "x.npy", x)
+    network = line()
+    with pytest.raises(ValueError, match=r"x holds 1 value.*\(33, 2\)"):
+        network.fit(np.load(tmp_path / "x.npy", mmap_mode="r"), y, loss=LOSS, batch_size=5, check_finite=True)
+    assert network.step == 0
+    with pytest.raises(ValueError, match=r"weights has shape \(3,\)"):
+        network.fit(np.load(tmp_path / "x.npy", mmap_mode="r"), y, loss=LOSS, sample_weight=[1.0, 2.0, 3.0])
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -384,6 +456,13 @@ WRONG = {
     "validation shape": ({"validation_data": ([[1, 2]], [[1]])}, ValueError, "expected shape"),
     "validation": ({"validation_data": (1, 2, 3, 4)}, ValueError, "validation_data"),
     "monitor": ({"callbacks": [xnn.EarlyStopping()]}, ValueError, "val_loss"),
+    "penalty": ({"penalty": 0.1}, TypeError, r"xnn.L2\(1e-4\)"),
+    "penalty class": ({"penalty": xnn.L2}, TypeError, r"write L2\("),
+    "clip": ({"clip_norm": -1.0}, ValueError, "clip_norm"),
+    "clip value": ({"clip_value": "a"}, TypeError, "clip_value"),
+    "negative weights": ({"sample_weight": -np.ones(40)}, ValueError, "0 or more"),
+    "same names": ({"metrics": ["mse", "mse"]}, ValueError, "two values would be called 'mse'"),
+    "class weights": ({"class_weight": [1.0]}, TypeError, "expected a dictionary"),
 }
 
 
@@ -394,9 +473,20 @@ def test_wrong_settings(case, rng):
     before = network.flat.copy()
     with pytest.raises(error, match=words):
         network.fit(*regression(rng), **{"loss": LOSS, **settings})
-    if case != "monitor":
-        np.testing.assert_array_equal(network.flat, before)
-        assert network.step == 0
+    np.testing.assert_array_equal(network.flat, before)
+    assert network.step == 0
+
+
+def test_settings_of_numpy_and_none(rng):
+    x, y = regression(rng)
+    history = line().fit(x, y, loss=LOSS, epochs=np.int64(2), batch_size=np.int64(8), metrics=None, callbacks=None)
+    assert len(history) == 2
+    assert line().evaluate(x, y, loss=LOSS, metrics=None).keys() == {"loss"}
+    labels = rng.integers(0, 2, 40)
+    network = xnn.Network([xnn.Dense(1)], inputs=3)
+    network.fit(x, labels.astype(float), loss=xnn.BinaryCrossEntropy(), class_weight={0.0: 2.0})
+    with pytest.raises(ValueError, match="no example has the label 17"):
+        network.fit(x, labels, loss=xnn.BinaryCrossEntropy(), class_weight={17: 2.0})
 
 
 def test_nothing_to_learn(rng):

@@ -19,6 +19,8 @@ def as_layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
     """The layers, after a look that each one is a layer."""
     if isinstance(layers, Layer):
         raise TypeError(f"layers: expected a list of layers; got one layer, {layers!r}: put it in a list")
+    if not isinstance(layers, Iterable):
+        raise TypeError(f"layers: expected a list of layers; got {layers!r}")
     listed = tuple(layers)
     for i, layer in enumerate(listed):
         if isinstance(layer, type) and issubclass(layer, Layer):
@@ -32,11 +34,12 @@ def as_layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
 
 def as_shape(inputs: int | Sequence[int]) -> Shape:
     """The shape of one example."""
+    given = tuple(inputs) if isinstance(inputs, Sequence) else (inputs,)
     try:
-        shape = tuple(index(n) for n in (inputs if isinstance(inputs, Sequence) else (inputs,)))
+        shape = tuple(index(n) for n in given if not isinstance(n, bool))
     except TypeError:
         shape = ()
-    if not shape or min(shape) < 1:
+    if len(shape) != len(given) or not shape or min(shape) < 1:
         raise ValueError(f"inputs: expected a positive number of inputs, or the shape of one example; got {inputs!r}")
     return shape
 
@@ -53,7 +56,7 @@ def as_seed(seed: int | None) -> int:
     """The seed, or a new one for None."""
     if seed is None:
         return fresh_seed()
-    if not hasattr(seed, "__index__") or index(seed) < 0:
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or index(seed) < 0:
         raise ValueError(f"seed: expected a whole number from 0 on, or None; got {seed!r}")
     return index(seed)
 

@@ -70,7 +70,7 @@ class Backend:
     @classmethod
     def owns(cls, x: object) -> bool:
         """Whether x is an array of this library."""
-        return type(x).__module__.partition(".")[0] == cls.library
+        return type(x).__module__.partition(".")[0] == cls.library and hasattr(x, "dtype") and hasattr(x, "shape")
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
         """x, an array of any library or numbers in lists, as an array of this backend.
@@ -108,6 +108,23 @@ class Backend:
         in place where the library allows that, and returns them, or what it rebound.
         """
         return equation(self.xp, state[0], gradient, *state[1:], **scalars)
+
+    # A step of a network as a whole. A library of which every call is dear may hand out a namespace that only
+    # takes notes, and compute all of them together in the end; the equations of the layers know nothing of it.
+
+    @property
+    def recorder(self) -> Any:
+        """The namespace in which a network computes: ``xp``, or one whose functions take arrays of ``defer``."""
+        return self.xp
+
+    def defer(self, array: Array) -> Array:
+        """The array as the functions of ``recorder`` take it."""
+        return array
+
+    def compute(self, arrays: Sequence[Array], packed: Sequence[Array] = ()) -> tuple[list[Array], Array | None]:
+        """What was computed in ``recorder``, as arrays of the library; those of ``packed`` as one flat vector."""
+        flat = [self.xp.reshape(array, (-1,)) for array in packed]
+        return list(arrays), self.xp.concat(flat) if flat else None
 
     def info(self) -> dict[str, str]:
         """What ``python -m xnn info`` shows: the version of the library, and the device in words."""
@@ -205,8 +222,9 @@ def _name(backend: Backend, name: str | Backend) -> str:
     for key, instance in _instances.items():
         if instance is backend:
             return key
-    _instances[backend.name] = backend  # made by hand: keep it
-    return backend.name
+    key = backend.name if backend.name not in _instances else f"{backend.name}:{backend.device}"
+    _instances[key] = backend  # made by hand: keep it, beside that of the plain name
+    return key
 
 
 def available_backends() -> dict[str, str]:

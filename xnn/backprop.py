@@ -42,7 +42,11 @@ def feed_forward(
 ) -> tuple[Array, list[Record]]:
     """The output of the last layer, and a record of each one."""
     records: list[Record] = []
+    if check is not None:
+        check(xp, -1, "the inputs x", (x,))
     for operation, θ in zip(operations, parameters, strict=True):
+        if check is not None:
+            check(xp, len(records), "parameters", θ)
         y, kept = operation.forward(xp, x, *θ)
         if check is not None:
             check(xp, len(records), "feed-forward", (y,))

@@ -1,4 +1,4 @@
-"""The command line: ``python -m xnn info`` shows which array libraries can be used here."""
+"""The command line: ``python -m xnn info`` and ``python -m xnn gpu-report``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from xnn.arrays import Backend, BackendError, available_backends, get_backend
@@ -16,16 +17,18 @@ from xnn.arrays import Backend, BackendError, available_backends, get_backend
 __all__ = ["main"]
 
 _WIDTH = 100  # columns, at most
-_COMMANDS = ("info",)
+_COMMANDS = ("info", "gpu-report")
 _HELP = """\
 xnn trains neural networks on the array library of your choice, its backend.
 
 commands:
   info          show every backend: whether it can be used here or why not, its version, its device
+  gpu-report    try everything on a GPU through CuPy, and write a report (gpu-report.md)
 """
 _EXAMPLES = """\
 examples:
   python -m xnn info                          what can be used here; * marks the current backend
+  python -m xnn gpu-report --output gpu.md    tests, examples, a run against NumPy, speed, a verdict
   XNN_BACKEND=cupy python train.py            run a program of yours on an NVIDIA GPU
   XNN_BACKEND=torch:cuda python -m xnn info   a device may follow a colon
 
@@ -44,26 +47,45 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, and return the exit status: 0, or 1 where the current backend cannot be used.
+    """Run a command, and return the exit status: 0, or 1 where the current backend cannot be used
+    (``info``) or something failed (``gpu-report``).
 
     Wrong arguments exit with status 2 and one line on stderr.
     """
     parser = _Parser(
         prog="python -m xnn",
-        usage="python -m xnn [--help] [--version] command",
+        usage="python -m xnn [--help] [--version] command [--output FILE]",
         description=_HELP,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", nargs="?", help=argparse.SUPPRESS)  # the description says what there is
     parser.add_argument("--version", action="version", version=f"xnn {_version()}", help="show the version of xnn")
-    command = parser.parse_args(arguments).command
+    parser.add_argument("--output", metavar="FILE", help="where gpu-report writes its report")
+    options = parser.parse_args(arguments)
+    command = options.command
     if command is None:
         parser.print_help()
         return 0
     if command not in _COMMANDS:
-        parser.error(f"unknown command {command!r}; known is: {', '.join(_COMMANDS)}")
+        parser.error(f"unknown command {command!r}; known are: {', '.join(_COMMANDS)}")
+    if command == "gpu-report":
+        return _gpu_report(options.output or "gpu-report.md")
+    if options.output is not None:
+        parser.error(f"{command} takes no --output")
     return _info()
+
+
+def _gpu_report(path: str) -> int:
+    from xnn.gpu_report import gpu_report
+
+    try:
+        passed = gpu_report(Path(path), lambda words: print(f"trying {words} …", flush=True))
+    except (BackendError, OSError) as error:
+        print(f"xnn: no report: {error}", file=sys.stderr)
+        return 1
+    print(f"{'everything that was tried passed' if passed else 'something FAILED'}; the report is {path}")
+    return 0 if passed else 1
 
 
 def _info() -> int:

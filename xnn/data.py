@@ -8,16 +8,16 @@ taken as it comes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 from xnn.arrays import Array, Backend, owner, to_numpy
 from xnn.host import numpy
+from xnn.layers.base import Shape
 from xnn.losses import Loss
+from xnn.settings import number
 
-__all__ = ["CHUNK", "ArrayData", "Batch", "IterableData", "class_weights", "columns", "moments", "source", "split"]
-
-
-CHUNK = 8192  # examples that are looked at together where nothing is learned from them
+__all__ = ["ArrayData", "Batch", "IterableData", "chunk", "class_weights", "columns", "moments", "source", "split"]
 
 
 class Batch(NamedTuple):
@@ -29,6 +29,11 @@ class Batch(NamedTuple):
 
 
 Prepare: TypeAlias = Callable[..., tuple[Array, Array, Array | None]]  # network.prepare with its loss
+
+
+def chunk(shape: Shape) -> int:
+    """How many examples of this shape are looked at together where nothing is learned from them."""
+    return max(1, min(8192, 2**24 // max(1, prod(shape))))
 
 
 def _is_mapped(x: Any) -> bool:
@@ -43,41 +48,51 @@ def _is_mapped(x: Any) -> bool:
 class ArrayData:
     """Examples in arrays: ``prepare`` checks and uploads them, at once or, memory maps, batch by batch."""
 
-    def __init__(self, x: Any, y: Any, weights: Any, prepare: Prepare, backend: Backend) -> None:
+    def __init__(self, x: Any, y: Any, weights: Any, prepare: Prepare, backend: Backend, check_finite: bool) -> None:
         self._backend, self._prepare = backend, prepare
         self._on_host = _is_mapped(x) or _is_mapped(y)
         if self._on_host:
             x, y = (a if _is_mapped(a) else to_numpy(a) for a in (x, y))
-            if len(x) != len(y):
-                raise ValueError(f"x holds {len(x)} examples, y {len(y)}; each example needs one target")
-            self._columns: tuple[Any, ...] = (x, y, None if weights is None else to_numpy(weights))
-            for start in range(0, len(y), CHUNK):  # look at all targets before anything is trained
-                self._rows(slice(start, start + CHUNK), targets_only=True)
+            weights = None if weights is None else to_numpy(weights)
+            for name, column in (("y", y), ("weights", weights)):
+                if column is not None and (column.ndim == 0 or len(column) != len(x)):
+                    raise ValueError(
+                        f"x holds {len(x)} examples, {name} has shape {column.shape}: one for each, please"
+                    )
+            self._columns: tuple[Any, ...] = (x, y, weights)
+            self._look_through(check_finite)
         else:
             self._columns = prepare(x, y, weights)
+            if check_finite:
+                _finite(backend, self._columns)
         self.samples = int(self._columns[0].shape[0])
 
-    def _rows(self, rows: Any, targets_only: bool = False) -> Batch:
+    def _look_through(self, check_finite: bool) -> None:
+        """Look at what is on the host before anything is trained: at all of it, or at all but most of x."""
         x, y, weights = self._columns
-        if targets_only:  # one look at the shape of x is enough
-            y = y[rows]
-            first = x[:1].repeat(len(y), axis=0) if len(y) else x[:0]
-            return Batch(*self._prepare(first, y, None))
-        return Batch(*self._prepare(x[rows], y[rows], None if weights is None else weights[rows]))
+        for start in range(0, max(len(x), 1), chunk(x.shape[1:])):
+            rows = slice(start, start + chunk(x.shape[1:]))
+            inputs = x[rows] if check_finite or not len(y) else x[:1].repeat(len(y[rows]), axis=0)
+            batch = self._prepare(inputs, y[rows], None if weights is None else weights[rows])
+            if check_finite:
+                _finite(self._backend, batch, start)
 
-    def batches(self, size: int = CHUNK, order: Any = None) -> Iterator[Batch]:
+    def batches(self, size: int | None = None, order: Any = None) -> Iterator[Batch]:
         """The examples in pieces of ``size``, in this order (a NumPy permutation), else as they stand."""
+        size = size or chunk(self._columns[0].shape[1:])
         if order is not None and not self._on_host:
             order = self._backend.asarray(order, "int32")
+        take = self._backend.xp.take
         for start in range(0, self.samples, size):
             rows = slice(start, min(start + size, self.samples))
             if self._on_host:
-                yield self._rows(rows if order is None else order[rows])
+                chosen = rows if order is None else order[rows]
+                yield Batch(*self._prepare(*(None if c is None else c[chosen] for c in self._columns)))
             elif order is None:
-                yield Batch(*(c if c is None else c[rows, ...] for c in self._columns))
+                yield Batch(*(None if c is None else c[rows, ...] for c in self._columns))
             else:
-                take, chosen = self._backend.xp.take, order[rows]
-                yield Batch(*(c if c is None else take(c, chosen, axis=0) for c in self._columns))
+                chosen = order[rows]
+                yield Batch(*(None if c is None else take(c, chosen, axis=0) for c in self._columns))
 
 
 class IterableData:
@@ -85,59 +100,68 @@ class IterableData:
 
     samples: int | None = None
 
-    def __init__(self, batches: Any, prepare: Prepare) -> None:
+    def __init__(self, batches: Any, prepare: Prepare, backend: Backend, check_finite: bool) -> None:
         self._iterable, self._prepare = batches, prepare
+        self._backend, self._check_finite = backend, check_finite
+        self.once = iter(batches) is batches  # a generator, or another iterator
 
-    def batches(self, size: int = CHUNK, order: Any = None) -> Iterator[Batch]:
+    def batches(self, size: int | None = None, order: Any = None) -> Iterator[Batch]:
         """The batches as they come."""
-        number = -1
-        for number, batch in enumerate(self._iterable):
-            if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
+        number, weighted = -1, None
+        for number, given in enumerate(self._iterable):
+            if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
                 raise ValueError(
-                    f"batch {number}: expected (x, y) or (x, y, weights); got {type(batch).__name__}"
-                    + (f" of length {len(batch)}" if hasattr(batch, "__len__") else "")
+                    f"batch {number}: expected (x, y) or (x, y, weights); got {type(given).__name__}"
+                    + (f" of length {len(given)}" if hasattr(given, "__len__") else "")
                 )
             try:
-                yield Batch(*self._prepare(*batch))
+                batch = Batch(*self._prepare(*given))
+                if self._check_finite:
+                    _finite(self._backend, batch)
             except (ValueError, TypeError) as error:
                 raise type(error)(f"batch {number}: {error}") from error
+            if weighted not in (None, batch.weights is not None):
+                raise ValueError(f"batch {number}: either every batch is (x, y, weights), or every one (x, y)")
+            weighted = batch.weights is not None
+            yield batch
         if number < 0:
-            raise ValueError(
-                "the iterable of batches gave none; a generator is used up after one epoch: "
-                "pass a list, or an object whose __iter__ starts anew"
-            )
+            raise ValueError("the iterable of batches gave none")
 
 
 def source(network: Any, loss: Loss, x: Any, y: Any, weights: Any, check_finite: bool) -> ArrayData | IterableData:
     """The data behind one interface; all that can be checked is checked here."""
 
     def prepare(x: Any, y: Any, weights: Any = None) -> tuple[Array, Array, Array | None]:
-        batch = network.prepare(x, y, loss, weights, check_values=True)
-        if check_finite:
-            for name, column in zip(("x", "y", "weights"), batch, strict=True):
-                _finite(network.backend, name, column)
-        return batch  # type: ignore[no-any-return]
+        return network.prepare(x, y, loss, weights, check_values=True)  # type: ignore[no-any-return]
 
     if y is None:
         if owner(x) is not None or not hasattr(x, "__iter__"):
             raise TypeError(f"y is missing; without it, x is an iterable of batches (x, y), not {type(x).__name__}")
-        return IterableData(x, prepare)
-    return ArrayData(x, y, weights, prepare, network.backend)
+        return IterableData(x, prepare, network.backend, check_finite)
+    return ArrayData(x, y, weights, prepare, network.backend, check_finite)
 
 
-def _finite(backend: Backend, name: str, column: Array | None) -> None:
+def _finite(backend: Backend, columns: tuple[Array | None, ...], start: int = 0) -> None:
+    """Raise ValueError where one of x, y, weights is not finite; ``start`` is the number of their first row."""
     xp = backend.xp
-    if column is None or not xp.isdtype(column.dtype, "real floating") or bool(xp.all(xp.isfinite(column))):
-        return
-    host = backend.to_numpy(column)
-    bad = numpy.argwhere(~numpy.isfinite(host))
-    where = tuple(int(i) for i in bad[0])
-    raise ValueError(f"{name} holds {len(bad)} value(s) that are NaN or infinite; the first, {host[where]}, at {where}")
+    for name, column in zip(("x", "y", "weights"), columns, strict=True):
+        if column is None or not xp.isdtype(column.dtype, "real floating") or bool(xp.all(xp.isfinite(column))):
+            continue
+        host = backend.to_numpy(column)
+        bad = numpy.argwhere(~numpy.isfinite(host))
+        value, row, *rest = host[tuple(bad[0])], *(int(i) for i in bad[0])
+        raise ValueError(
+            f"{name} holds {len(bad)} value(s) that are NaN or infinite; the first, {value}, at {(row + start, *rest)}"
+        )
 
 
 def columns(given: Any) -> tuple[Any, Any, Any]:
-    """x, y and weights of (x, y) or (x, y, weights); an iterable of batches stands for x alone."""
-    if isinstance(given, tuple) or (isinstance(given, list) and given and owner(given[0]) is not None):
+    """x, y and weights of (x, y) or (x, y, weights); an iterable of batches stands for x alone.
+
+    A list of tuples is one of batches; any other tuple or list holds the columns themselves.
+    """
+    batches = isinstance(given, list) and all(isinstance(item, tuple) for item in given)
+    if isinstance(given, (tuple, list)) and not batches:
         if len(given) not in (2, 3):
             raise ValueError(f"validation_data: expected (x, y) or (x, y, weights); got {len(given)} items")
         return given[0], given[1], given[2] if len(given) == 3 else None
@@ -177,12 +201,19 @@ def class_weights(y: Any, weights: Any, table: Mapping[int, float]) -> Any:
     """The weight of each example: that of its class (1 for a class not named), times its own."""
     if y is None:
         raise ValueError("class_weight needs x and y; for an iterable of batches give (x, y, weights)")
+    if not isinstance(table, Mapping):
+        raise TypeError(f"class_weight: expected a dictionary such as {{0: 1.0, 1: 5.0}}; got {table!r}")
     labels = to_numpy(y)
-    if labels.dtype.kind not in "iu" or labels.ndim != 1:
-        raise ValueError(f"class_weight needs integer labels of shape (examples,); got {labels.dtype} {labels.shape}")
+    labels = labels.reshape(len(labels)) if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if labels.ndim != 1 or (labels.dtype.kind not in "iub" and (labels != labels.round()).any()):
+        raise ValueError(f"class_weight needs labels of shape (examples,); got {labels.dtype} {labels.shape}")
     each = numpy.ones(len(labels))
     for label, weight in table.items():
-        each[labels == label] = weight
+        chosen = labels == label
+        if not numpy.any(chosen):
+            known = numpy.unique(labels).tolist()
+            raise ValueError(f"class_weight: no example has the label {label!r}; the labels are {known}")
+        each[chosen] = number(f"class_weight[{label!r}]", weight, "[0, inf)")
     if weights is not None:
         each = each * to_numpy(weights)
     kind = owner(y)

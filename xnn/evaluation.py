@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from xnn.arrays import Array
-from xnn.data import CHUNK, Batch, source
+from xnn.anomaly import watch
+from xnn.data import Batch, source
 from xnn.losses import Loss
-from xnn.metrics import resolve
-from xnn.penalties import Penalty
+from xnn.meter import Measures, Meter, named
+from xnn.penalties import Penalty, check_penalty
+from xnn.settings import whole
 
-__all__ = ["Measures", "evaluate", "measure", "named"]
-
-Measures: TypeAlias = list[tuple[str, Callable[..., Array]]]  # metrics with the names they have in a history
+__all__ = ["evaluate", "measure"]
 
 
 def evaluate(
@@ -22,10 +21,10 @@ def evaluate(
     y: Any = None,
     *,
     loss: Loss,
-    metrics: Iterable[Any] = (),
+    metrics: Iterable[Any] | None = (),
     sample_weight: Any = None,
     penalty: Penalty | None = None,
-    batch_size: int = CHUNK,
+    batch_size: int | None = None,
     check_finite: bool = False,
 ) -> dict[str, float]:
     """The cost and the metrics of the network on data, in the mode of prediction.
@@ -33,31 +32,28 @@ def evaluate(
     Returns:
         ``{"loss": cost, "accuracy": …}``; the arguments are those of ``fit``.
     """
-    measures = named(metrics, loss)
+    check_penalty(penalty)
+    size = None if batch_size is None else whole("batch_size", batch_size, 1)
     with network.backend.scope():
         data = source(network, loss, x, y, sample_weight, check_finite)
-        return measure(network, data.batches(batch_size), loss, measures, penalty)
+        return measure(network, data.batches(size), loss, named(metrics, loss.threshold), penalty)
 
 
 def measure(
-    network: Any,
-    batches: Iterator[Batch],
-    loss: Loss,
-    metrics: Measures,
-    penalty: Penalty | None,
+    network: Any, batches: Iterator[Batch], loss: Loss, measures: Measures, penalty: Penalty | None
 ) -> dict[str, float]:
     """The cost and the metrics over all examples of the batches, in the mode of prediction."""
     xp = network.backend.xp
-    columns = list(zip(*((network.forward(x), y, w) for x, y, w in batches), strict=True))
-    a, y = xp.concat(list(columns[0])), xp.concat(list(columns[1]))
-    weights = None if columns[2][0] is None else xp.concat(list(columns[2]))
-    cost = loss.cost_and_delta(xp, a, y, weights)[0]
+    meter = Meter(xp, measures)
+    check = watch(network.layers, network.step)
+    for x, y, weights in batches:
+        outputs = network.forward(x)
+        total, weight = loss.totals(xp, outputs, y, weights)
+        if check is not None:
+            check(xp, -1, f"the cost ({type(loss).__name__})", (total,))
+        meter.add(total, weight, outputs, y)
+    weight = meter.numbers("weight").sum()
+    cost = meter.numbers("cost").sum() / weight if weight else 0.0
     if penalty is not None:
-        cost = cost + network.penalty(penalty)
-    return {"loss": float(cost)} | {name: float(metric(a, y)) for name, metric in metrics}
-
-
-def named(metrics: Any, loss: Loss) -> Measures:
-    """Metrics given by name or as functions, one or several, with their names."""
-    given = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
-    return [resolve(metric, loss.threshold) for metric in given]
+        cost += float(network.penalty(penalty))
+    return {"loss": float(cost), **meter.metrics()}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from xnn.arrays import Backend
@@ -45,12 +46,14 @@ def load(path: Any, *, backend: str | Backend | None = None, layers: Iterable[ty
         layout = Layout.of(built, shapes)
         # Look at the shapes before any memory is taken for them.
         wanted = dict(zip(layout.names, layout.shapes, strict=True))
-        optional = {
-            f"{i}.{name}": buffer.shape
+        buffers = {
+            f"{i}.{name}": buffer
             for i, (layer, shape) in enumerate(zip(built, shapes, strict=False))
             for name, buffer in layer.buffers(shape).items()
         }
-        for key in wanted:
+        optional = {key: buffer.shape for key, buffer in buffers.items()}
+        needed = [*wanted, *(key for key, buffer in buffers.items() if buffer.value is not None)]
+        for key in needed:
             if key not in arrays:
                 raise ValueError(f"the array {key!r} is missing")
         for key, array in arrays.items():
@@ -82,14 +85,25 @@ def _describe(network: Network) -> dict[str, Any]:
 
 
 def _settings(layer: Layer) -> dict[str, Any]:
-    """The fields that JSON can hold; a function for initial values is not needed to load a network."""
-    plain = (bool, int, float, str, type(None))
-    settings = {field.name: getattr(layer, field.name) for field in fields(layer) if field.compare}  # type: ignore[arg-type]
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in settings.items()
-        if isinstance(value, plain) or (isinstance(value, tuple) and all(isinstance(v, plain) for v in value))
-    }
+    """The fields as JSON; a function for initial values is not needed to load a network, and left out.
+
+    Raises:
+        TypeError: for a setting that JSON cannot hold; a network without it would be another one.
+    """
+    if not is_dataclass(layer):
+        raise TypeError(f"{type(layer).__name__} must be a dataclass to be saved: its fields are its settings")
+    settings = {}
+    for field in fields(layer):
+        value = getattr(layer, field.name)
+        if field.compare and not callable(value):
+            try:
+                settings[field.name] = json.loads(json.dumps(value, default=lambda number: number.item()))
+            except (TypeError, ValueError, AttributeError) as error:
+                raise TypeError(
+                    f"{type(layer).__name__}: the setting {field.name} = {value!r} cannot be stored in a file; "
+                    "settings are numbers, texts, and lists of them"
+                ) from error
+    return settings
 
 
 def _layer(described: dict[str, Any], known: dict[str, type[Layer]]) -> Layer:

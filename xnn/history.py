@@ -20,7 +20,7 @@ class History:
         len(history)            # how many epochs
         "val_loss" in history   # names are what it contains and iterates over
         history.epochs          # range(1, 31): the numbers of the epochs, counted from 1
-        history.stop_reason     # "epoch limit: 30 epochs"
+        history.stop_reason     # "iteration limit: 30 epochs"
 
     A slice keeps the numbers of its epochs, so that its plot says which ones they are.
     """

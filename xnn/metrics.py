@@ -20,6 +20,7 @@ __all__ = [
     "Metric",
     "accuracy",
     "confusion_matrix",
+    "is_mean",
     "mean_absolute_error",
     "mean_squared_error",
     "r2",
@@ -152,6 +153,11 @@ def resolve(metric: str | Metric, threshold: float = 0.5) -> tuple[str, Metric]:
         return "accuracy", Accuracy(threshold)
     function = getattr(metric, "func", metric)  # of a functools.partial
     return getattr(function, "__name__", type(function).__name__.lower()), metric
+
+
+def is_mean(metric: Metric) -> bool:
+    """Whether the metric of many examples is the mean of what it is for some of them at a time."""
+    return isinstance(metric, Accuracy) or metric in (mean_squared_error, mean_absolute_error)
 
 
 def _classes(xp: Any, a: Array, y: Array, threshold: float) -> tuple[Array, Array, bool]:

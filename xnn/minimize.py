@@ -56,12 +56,12 @@ def minimize(
 
     The cost and its gradient are computed once an iteration::
 
-        found = xnn.minimize(lambda w: (w - 2) ** 2, 0.0, gradient=lambda w: 2 * (w - 2))
+        found = xnn.minimize(lambda w: (w - 2) ** 2, 0.0)
 
     Args:
         cost: C(θ), one number; it gets arrays in the form of ``theta`` and must not change them.
         theta: where to start: an array of any library, numbers in lists, or a list or dictionary of arrays.
-        gradient: ∇C(θ), in the form of θ. Required for now.
+        gradient: ∇C(θ), in the form of θ; ``None`` has it found automatically (``xnn.grad``).
         optimizer: plain descent with η = 0.1 by default.
         tol: how small is zero; with 0 only the limit stops.
         stop_on: ``"gradient"`` stops where ‖∇C‖ < tol, ``"cost"`` where two costs in a row differ by less.
@@ -77,13 +77,17 @@ def minimize(
             largest of the first costs, and where it was above the first one and rising at the limit.
 
     Raises:
-        TypeError: without a gradient, for arrays of several libraries, and for what is no real number.
+        TypeError: for arrays of several libraries, and for what is no real number.
         ValueError: for an empty theta, a cost or a gradient that is not finite at the start, a cost of
             several numbers, or a gradient of another shape than theta.
 
     Source: text 003, "iterate until ∇J = 0".
     """
     tol, limit = _check(cost, gradient, optimizer, tol, stop_on, max_iterations)
+    if gradient is None:
+        from xnn.autodiff import grad  # on use: importing it takes a while
+
+        gradient = grad(cost)
     xp, start = arrays(theta)
     if not start or any(0 in θ.shape for θ in start):
         raise ValueError("theta is empty: there is nothing to minimize over")
@@ -103,7 +107,7 @@ def minimize(
             reason = f"cost change {abs(costs[-1] - costs[-2]):.3g} < tol {tol:g}"
             break
         here = list(leaves(θ, "theta").values())
-        g = matching(gradient(θ), xp, θ, here, "gradient")  # type: ignore[misc]
+        g = matching(gradient(θ), xp, θ, here, "gradient")
         if stop_on == "gradient" or iteration == 0:
             length = float(to_numpy(norm(xp, g)))
             _start(iteration, "the norm of gradient(theta)", length)
@@ -135,12 +139,7 @@ def _check(
     """The tolerance and the limit, after all arguments but theta have been checked."""
     if not callable(cost):
         raise TypeError(f"cost must be a function of theta, got {cost!r}")
-    if gradient is None:
-        raise TypeError(
-            "minimize needs gradient=, a function that returns the derivative of the cost in the form of theta: "
-            "derivatives are not found automatically yet"
-        )
-    if not callable(gradient):
+    if gradient is not None and not callable(gradient):
         raise TypeError(f"gradient must be a function of theta, got {gradient!r}")
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be one such as xnn.Adam(lr=0.01), with its settings; got {optimizer!r}")

@@ -11,16 +11,16 @@ import array_api_compat
 from xnn.anomaly import watch
 from xnn.arguments import as_dtype, as_layers, as_seed, as_shape, check_loss
 from xnn.arrays import Array, Backend, get_backend, namespace, one_library, owner, to_numpy, unify
-from xnn.backprop import backprop, feed_forward
-from xnn.data import CHUNK
+from xnn.backprop import Check, backprop, feed_forward
+from xnn.data import chunk
 from xnn.errors import NotFittedError
 from xnn.evaluation import evaluate
-from xnn.host import generator
+from xnn.host import generator, numpy
 from xnn.initializers import draw
 from xnn.layers.base import Key, Layer, Operation, Shape
 from xnn.losses import Loss
 from xnn.parameters import Layout, trace_shapes
-from xnn.penalties import Penalty
+from xnn.penalties import Penalty, check_penalty
 from xnn.settings import whole
 from xnn.summary import summary
 from xnn.training import fit
@@ -115,7 +115,7 @@ class Network:
         if unknown:
             raise KeyError(f"unknown parameters {unknown}; this network has {list(self.layout.names)}")
         with self.backend.scope():
-            arrays = list(self._views_of_θ())
+            arrays = self.layout.unpack(self.backend.xp, self._θ)
             for k, (name, shape) in enumerate(zip(self.layout.names, self.layout.shapes, strict=True)):
                 if name in parameters:
                     arrays[k] = self._array(parameters[name], f"parameter {name!r}")
@@ -166,21 +166,15 @@ class Network:
         the masks of that step. The result is an array of the library of x.
         """
         with self.backend.scope():
-            y, _ = feed_forward(
-                self.backend.xp,
-                self._operations(training),
-                self._θ_by_layer,
-                self._input(x),
-                watch(self.layers, self.step),
-            )
-            return self._like(x, y)
+            operations, check = self._operations(training), watch(self.layers, self.step)
+            return self._like(x, self._output(operations, self._input(x), check))
 
     def predict(self, x: Any, *, batch_size: int | None = None) -> Array:
         """``forward(x)`` in the mode of prediction, in pieces of ``batch_size`` examples.
 
-        ``None`` takes 8192 at a time. x may be a NumPy memory map larger than the memory.
+        ``None`` takes what needs little memory. x may be a NumPy memory map larger than the memory.
         """
-        rows = whole("batch_size", CHUNK if batch_size is None else batch_size, 1)
+        rows = chunk(self.inputs) if batch_size is None else whole("batch_size", batch_size, 1)
         if not hasattr(x, "shape"):
             return self.forward(x)
         if len(x.shape) == 0 or x.shape[0] <= rows:
@@ -198,13 +192,32 @@ class Network:
         missing = [name for name in self.layout.names if name not in parameters]
         if missing or len(parameters) != len(self.layout.names):
             raise KeyError(f"apply takes all parameters {list(self.layout.names)}; got {list(parameters)}")
+        from xnn.autodiff import operate  # on use: many networks are only trained
+
         # Lists and numbers become arrays of the library of the others.
         xp, x, *θ = unify(x=x, **{name: parameters[name] for name in self.layout.names})
         buffers = [{name: _convert(xp, array, x) for name, array in own.items()} for own in self._buffers]
-        operations = [layer.prediction(own) for layer, own in zip(self.layers, buffers, strict=True)]
+        for name, shape, array in zip(self.layout.names, self.layout.shapes, θ, strict=True):
+            if tuple(array.shape) != shape:
+                raise ValueError(f"parameter {name!r} has shape {shape}; got an array of shape {tuple(array.shape)}")
+        x = self._shaped(xp, x)
+        if θ and x.dtype != θ[0].dtype:
+            x = xp.astype(x, θ[0].dtype)
         with self.backend.scope():
-            y, _ = feed_forward(xp, operations, self.layout.by_layer(θ), self._shaped(xp, x))
-        return y
+            for layer, own, θ_own in zip(self.layers, buffers, self.layout.by_layer(θ), strict=True):
+                x = operate(layer.prediction(own), xp, x, *θ_own)
+        return x
+
+    def activations(self, x: Any, training: bool = False) -> list[Array]:
+        """The output of every layer for a batch x, the first layer's first: zˡ of a Dense layer, aˡ of the next.
+
+        The counterpart of ``deltas``; like ``forward`` it changes nothing.
+        """
+        with self.backend.scope():
+            xp, operations, a = self.backend.xp, self._operations(training), self._input(x)
+            parameters = self.layout.by_layer(self.layout.unpack(xp, self._θ))
+            _, records = feed_forward(xp, operations, parameters, a, watch(self.layers, self.step))
+            return [self._like(x, record.y) for record in records]
 
     # -- Backprop ------------------------------------------------------------------------------------------------
 
@@ -238,6 +251,7 @@ class Network:
         Raises:
             ValueError, TypeError: for shapes and types that do not fit; nothing is changed then.
         """
+        check_penalty(penalty)
         with self.backend.scope():
             x, y, weights = self.prepare(x, y, loss, sample_weight)
             cost, gradients, _ = self.differentiate(x, y, weights, loss, penalty, training, per_example)
@@ -266,10 +280,16 @@ class Network:
         training: bool = True,
         per_example: bool = False,
         deltas: list[Array] | None = None,
-    ) -> tuple[Array, list[Array], Array]:
-        """The cost, the gradients in order, and the outputs, of a batch that ``prepare`` has checked."""
-        xp, check = self.backend.xp, watch(self.layers, self.step)
-        a, records = feed_forward(xp, self._operations(training), self._θ_by_layer, x, check)
+        packed: bool = False,
+    ) -> tuple[Array, Any, Array]:
+        """The cost, the gradients, and the outputs, of a batch that ``prepare`` has checked.
+
+        The gradients are a list in the order of the parameters, or, ``packed``, one flat vector like θ.
+        """
+        backend, check = self.backend, watch(self.layers, self.step)
+        xp, defer = backend.recorder, backend.defer
+        x, y, weights = defer(x), defer(y), None if weights is None else defer(weights)
+        a, records = feed_forward(xp, self._operations(training), self._deferred_θ, x, check)
         cost, δ = loss.cost_and_delta(xp, a, y, weights)
         if check is not None:
             check(xp, -1, f"the cost ({type(loss).__name__})", (cost, δ))
@@ -277,20 +297,34 @@ class Network:
             δ = δ * float(x.shape[0])  # the mean over the examples is taken by whoever asked
         gradients = backprop(xp, records, δ, check, per_example=per_example, deltas=deltas)
         if penalty is not None:
-            cost = cost + self.penalty(penalty)
+            cost = cost + self._penalty(penalty)
             for k, w in self._penalized():
                 gradients[k] = gradients[k] + penalty.slope(xp, w)
+        learned: list[tuple[int, str, Array]] = []
         if training:
             for i, own in enumerate(self._buffers):
                 if own:
-                    self._buffers = list(self._buffers)
-                    self._buffers[i] = {**own, **self.layers[i].learned(xp, own, records[i].x, records[i].kept)}
+                    new = self.layers[i].learned(xp, self._deferred(own), records[i].x, records[i].kept)
+                    learned += [(i, name, array) for name, array in new.items()]
+        errors = [] if deltas is None else deltas
+        wanted = [cost, a, *errors, *(array for _, _, array in learned)]
+        if packed:
+            (cost, a, *rest), g = backend.compute(wanted, gradients)
+        else:
+            (cost, a, *rest), _ = backend.compute([*wanted, *gradients])
+            g = rest[len(rest) - len(gradients) :]
+        errors[:] = rest[: len(errors)]
+        if training:
+            if learned:
+                self._buffers = [dict(own) for own in self._buffers]
+                for (i, name, _), array in zip(learned, rest[len(errors) :], strict=False):
+                    self._buffers[i][name] = array
             self.step += 1
-        return cost, gradients, a
+        return cost, g, a
 
     def penalty(self, penalty: Penalty) -> Array | float:
         """What the penalty adds to the cost: its sum over all weights."""
-        return sum((penalty.cost(self.backend.xp, w) for _, w in self._penalized()), 0.0)
+        return self.backend.compute([self._penalty(penalty)])[0][0]
 
     # -- Training ------------------------------------------------------------------------------------------------
 
@@ -302,7 +336,7 @@ class Network:
     ) -> tuple[Array, Array, Array | None]:
         """A batch as arrays of the backend, of the right type, after a look at their shapes."""
         check_loss(loss)
-        one_library(x=x, y=y, weights=weights)
+        one_library(x=x, y=y, sample_weight=weights)
         x = self._input(x)
         if x.shape[0] == 0:
             raise ValueError("x holds no examples: a cost is the mean over at least one")
@@ -310,10 +344,21 @@ class Network:
         if y.shape[0] != x.shape[0]:
             raise ValueError(f"x holds {x.shape[0]} examples, y {y.shape[0]}; each example needs one target")
         if weights is not None:
-            weights = self._array(weights, "weights")
+            weights = self._array(weights, "sample_weight")
             if tuple(weights.shape) != (x.shape[0],):
                 raise ValueError(f"weights of the examples have shape ({x.shape[0]},); got {tuple(weights.shape)}")
+            if check_values and not bool(self.backend.xp.all(weights >= 0)):
+                raise ValueError("weights of the examples must be 0 or more; got negative ones, or NaN")
         return x, y, weights
+
+    @property
+    def fitted(self) -> bool:
+        """Whether every layer has seen the training data that it needs."""
+        return all(
+            buffer.value is not None or name in own
+            for layer, shape, own in zip(self.layers, self.shapes, self._buffers, strict=False)
+            for name, buffer in layer.buffers(shape).items()
+        )
 
     def learn_statistics(self, moments: Any) -> None:
         """Let the layers that need the training data see it (Standardize), once.
@@ -323,10 +368,13 @@ class Network:
         """
         for i, (layer, shape) in enumerate(zip(self.layers, self.shapes, strict=False)):
             if any(b.value is None and name not in self._buffers[i] for name, b in layer.buffers(shape).items()):
-                below, parameters = self._operations(False, i), self._θ_by_layer[:i]
-                mean, variance = moments(
-                    lambda x, below=below, parameters=parameters: feed_forward(self.backend.xp, below, parameters, x)[0]
-                )
+                below = self._operations(False, i)
+                mean, variance = moments(lambda x, below=below: self._output(below, x))
+                if not (numpy.isfinite(mean).all() and numpy.isfinite(variance).all()):
+                    raise ValueError(
+                        f"layer {i} ({type(layer).__name__}) cannot learn from data with NaN or infinity in it; "
+                        "fit(check_finite=True) says where"
+                    )
                 learned = layer.fitted(mean, variance)
                 self._buffers[i] = {name: self._filled(value, shape[-1:]) for name, value in learned.items()}
 
@@ -347,21 +395,42 @@ class Network:
 
     # -- Within ----------------------------------------------------------------------------------------------------
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the views of θ: those of a copy are views of its own θ."""
+        return {name: value for name, value in vars(self).items() if name != "_deferred_θ"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        with self.backend.scope():
+            self._set_flat(self.backend.xp.asarray(self._θ, copy=True))
+
     def _pack(self, arrays: Sequence[Array]) -> Array:
         if not arrays:
             return self._filled(0.0, (0,))
         return self.layout.pack(self.backend.xp, arrays)
 
-    def _views_of_θ(self) -> list[Array]:
-        return [array for own in self._θ_by_layer for array in own]
+    def _output(self, operations: Sequence[Operation], x: Array, check: Check | None = None) -> Array:
+        """The output of these operations, the first ones of the network, for a batch in its backend."""
+        backend, θ = self.backend, self._deferred_θ[: len(operations)]
+        y, _ = feed_forward(backend.recorder, operations, θ, backend.defer(x), check)
+        return backend.compute([y])[0][0]
 
     def _penalized(self) -> list[tuple[int, Array]]:
-        return [(k, w) for k, w in enumerate(self._views_of_θ()) if self.layout.specifications[k].penalized]
+        """The parameters to which penalties apply, with their places in the order."""
+        views = [array for own in self._deferred_θ for array in own]
+        return [(k, w) for k, w in enumerate(views) if self.layout.specifications[k].penalized]
+
+    def _penalty(self, penalty: Penalty) -> Array | float:
+        return sum((penalty.cost(self.backend.recorder, w) for _, w in self._penalized()), 0.0)
 
     def _set_flat(self, θ: Array) -> None:
         """Make θ, which is nobody else's, the parameters."""
         self._θ = θ
-        self._θ_by_layer = self.layout.by_layer(self.layout.unpack(self.backend.xp, θ))
+        views = self.layout.unpack(self.backend.xp, θ)
+        self._deferred_θ = self.layout.by_layer([self.backend.defer(view) for view in views])
+
+    def _deferred(self, buffers: Mapping[str, Array]) -> dict[str, Array]:
+        return {name: self.backend.defer(array) for name, array in buffers.items()}
 
     def update(self, θ: Array) -> None:
         """Take the θ of an update in place; a library without views made a new one."""
@@ -380,7 +449,7 @@ class Network:
             if self._fixed[i]:
                 operations.append(layer)
                 continue
-            own = self._buffers[i]
+            own = self._deferred(self._buffers[i])
             try:
                 operations.append(
                     layer.training(own, Key(self.seed, i, self.step)) if training else layer.prediction(own)

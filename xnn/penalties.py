@@ -13,7 +13,7 @@ from xnn.arrays import Array
 from xnn.settings import settle
 from xnn.trees import arrays, rebuild
 
-__all__ = ["L1", "L2", "ElasticNet", "Penalty"]
+__all__ = ["L1", "L2", "ElasticNet", "Penalty", "check_penalty"]
 
 
 class Penalty:
@@ -105,3 +105,11 @@ class ElasticNet(Penalty):
     def slope(self, xp: Any, w: Array) -> Array:
         """λ₁ sign(w) + 2λ₂w."""
         return self.l1 * xp.sign(w) + (2.0 * self.l2) * w
+
+
+def check_penalty(penalty: Any) -> None:
+    """Raise TypeError for what is neither a penalty nor None."""
+    if isinstance(penalty, type) and issubclass(penalty, Penalty):
+        raise TypeError(f"penalty: got the class {penalty.__name__}; write {penalty.__name__}(1e-4)")
+    if penalty is not None and not isinstance(penalty, Penalty):
+        raise TypeError(f"penalty: expected one such as xnn.L2(1e-4), or None; got {penalty!r}")

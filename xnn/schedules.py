@@ -3,7 +3,7 @@
 Any function of an ``int`` that returns a ``float`` is a schedule. These here follow the schedulers of
 PyTorch, with t counted in updates from 0 (not in epochs), and know their step size themselves::
 
-    xnn.SGD(lr=xnn.Cosine(0.1, steps=1000))
+    xnn.SGD(lr=xnn.schedules.Cosine(0.1, steps=1000))
 """
 
 from __future__ import annotations

@@ -20,17 +20,19 @@ from math import isfinite
 from typing import Any
 
 from xnn.anomaly import watch
-from xnn.arrays import Array, to_numpy
+from xnn.arguments import check_loss
 from xnn.clipping import clip_by_norm, clip_by_value
 from xnn.data import ArrayData, Batch, IterableData, class_weights, columns, moments, source, split
 from xnn.errors import DivergenceWarning
-from xnn.evaluation import measure, named
+from xnn.evaluation import measure
 from xnn.history import History
 from xnn.host import generator, numpy
 from xnn.losses import Loss
+from xnn.meter import Meter, named
 from xnn.optimizers import Adam, Optimizer
-from xnn.penalties import Penalty
+from xnn.penalties import Penalty, check_penalty
 from xnn.run import Callback, Run, as_callback
+from xnn.settings import number, whole
 
 __all__ = ["fit"]
 
@@ -49,8 +51,8 @@ def fit(
     shuffle: bool = True,
     validation_split: float = 0.0,
     validation_data: Any = None,
-    metrics: Iterable[Any] = (),
-    callbacks: Iterable[Callback | Callable[..., Any]] | Callback | Callable[..., Any] = (),
+    metrics: Iterable[Any] | None = (),
+    callbacks: Iterable[Callback | Callable[..., Any]] | Callback | Callable[..., Any] | None = (),
     verbose: bool = False,
     sample_weight: Any = None,
     class_weight: Mapping[int, float] | None = None,
@@ -101,11 +103,21 @@ def fit(
         ValueError, TypeError: for data and settings that do not fit; nothing is changed then.
     """
     optimizer = Adam() if optimizer is None else optimizer
-    _check(network, optimizer, epochs, batch_size, tol, stop_on, check_every, validation_split)
-    measures = named(metrics, loss)
-    listeners = [
-        as_callback(c) for c in ([callbacks] if isinstance(callbacks, Callback) or callable(callbacks) else callbacks)
-    ]
+    _check(network, optimizer, penalty, stop_on)
+    epochs = whole("epochs", epochs, 1)
+    batch_size, check_every = (
+        None if value is None else whole(name, value, 1)
+        for name, value in (("batch_size", batch_size), ("check_every", check_every))
+    )
+    clip_norm, clip_value, tol = (
+        None if value is None else number(name, value, "(0, inf)")
+        for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value), ("tol", tol))
+    )
+    validation_split = number("validation_split", validation_split, "[0, 1)")
+    check_loss(loss)
+    measures = named(metrics, loss.threshold)
+    given: Any = [callbacks] if isinstance(callbacks, Callback) or callable(callbacks) else callbacks
+    listeners = [as_callback(callback) for callback in given or ()]
     if verbose:
         from xnn.progress import Progress
 
@@ -120,7 +132,9 @@ def fit(
         validation = None
         if validation_data is not None:
             validation = source(network, loss, *columns(validation_data), check_finite)
-        network.learn_statistics(lambda f: moments(f, data))
+        names = ["loss", *(name for name, _ in measures)]
+        names += [f"val_{name}" for name in names] if validation is not None else []
+        _check_run(data, epochs, int(not network.fitted), listeners, names)
         run = Run(
             network, loss, optimizer, epochs, data.samples, measures,
             penalty, clip_norm, clip_value, tol, stop_on, check_every,
@@ -133,6 +147,7 @@ def fit(
             try:
                 for listener in listeners:
                     listener.on_train_begin(run)
+                network.learn_statistics(lambda f: moments(f, data))
                 _epochs(run, data, validation, batch_size, shuffle, listeners, interrupted)
             except KeyboardInterrupt:  # raised by a callback, or while data was read
                 run.stop(f"interrupted in epoch {run.epoch + 1}")
@@ -180,14 +195,11 @@ def _epoch(
     Nothing is read back from the device before the end, but every ``check_every`` steps.
     """
     network, optimizer, loss, penalty = run.network, run.optimizer, run.loss, run.penalty
-    backend, xp, layout = network.backend, network.backend.xp, network.layout
-    costs: list[Array] = []
-    sizes: list[int] = []
-    seen: list[tuple[Array, Array]] = []
+    backend, xp = network.backend, network.backend.xp
+    meter = Meter(xp, run.measures)
     total = None  # of the gradients, where their norm decides
     for x, y, weights in batches:
-        cost, gradients, outputs = network.differentiate(x, y, weights, loss, penalty)
-        g = layout.pack(xp, gradients)
+        cost, g, outputs = network.differentiate(x, y, weights, loss, penalty, packed=True)
         if run.tol is not None and run.stop_on == "gradient":
             total = g * x.shape[0] if total is None else total + g * x.shape[0]
         if run.clip_value is not None:
@@ -200,18 +212,12 @@ def _epoch(
         if check is not None:
             check(xp, -1, f"the update of the parameters ({type(optimizer).__name__})", (network.flat,))
         run.step += 1
-        costs.append(cost)
-        sizes.append(x.shape[0])
-        if run.measures:
-            seen.append((outputs, y))
+        meter.add(cost, x.shape[0], outputs, y)
         if interrupted() or (run.check_every and run.step % run.check_every == 0 and not isfinite(float(cost))):
             break
-    host = to_numpy(xp.stack([xp.reshape(cost, ()) for cost in costs])).astype("float64")
-    logs = {"loss": float(numpy.average(host, weights=sizes))}
-    if run.measures:
-        a, y = (xp.concat(list(column)) for column in zip(*seen, strict=True))
-        logs |= {name: float(metric(a, y)) for name, metric in run.measures}
-    return logs, None if total is None else float(xp.sqrt(xp.sum(total * total))) / sum(sizes)
+    sizes = meter.numbers("weight")
+    logs = {"loss": float(numpy.average(meter.numbers("cost"), weights=sizes)), **meter.metrics()}
+    return logs, None if total is None else float(xp.sqrt(xp.sum(total * total))) / float(sizes.sum())
 
 
 def _decide(run: Run, gradient_norm: float | None) -> None:
@@ -233,24 +239,32 @@ def _decide(run: Run, gradient_norm: float | None) -> None:
         run.stop(f"cost change {change:.3g} < tol {run.tol:g} {after}")
 
 
-def _check(
-    network: Any, optimizer: Any, epochs: Any, batch_size: Any, tol: Any, stop_on: Any, check_every: Any, share: Any
-) -> None:
+def _check(network: Any, optimizer: Any, penalty: Any, stop_on: Any) -> None:
     if isinstance(optimizer, type) or not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer: expected one such as xnn.Adam(lr=1e-3); got {optimizer!r}")
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("check_every", check_every)):
-        if value is None and name != "epochs":
-            continue
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name}: expected a positive whole number; got {value!r}")
+    check_penalty(penalty)
     if stop_on not in ("gradient", "cost"):
         raise ValueError(f"stop_on: expected 'gradient' or 'cost'; got {stop_on!r}")
-    if tol is not None and not tol > 0:
-        raise ValueError(f"tol: expected a positive number or None; got {tol!r}")
-    if not 0.0 <= share < 1.0:
-        raise ValueError(f"validation_split: expected a share from 0 to below 1; got {share!r}")
     if network.layout.size == 0:
         raise ValueError("this network has nothing to learn: none of its layers has parameters")
+
+
+def _check_run(
+    data: ArrayData | IterableData, epochs: int, looks: int, listeners: list[Callback], names: list[str]
+) -> None:
+    """What can be known of the coming epochs before the first one."""
+    if isinstance(data, IterableData) and data.once and (epochs > 1 or looks):
+        raise ValueError(
+            "the batches come from a generator, which is used up after one time through; they are needed "
+            f"{epochs + looks} times: pass a list, or an object whose __iter__ starts anew"
+        )
+    for listener in listeners:
+        monitor = getattr(listener, "monitor", None)
+        if monitor is not None and monitor not in names:
+            raise ValueError(
+                f"{type(listener).__name__}: there will be no {monitor!r} to monitor, only {names}; "
+                "val_… needs validation_data or validation_split"
+            )
 
 
 @contextmanager

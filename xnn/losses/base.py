@@ -58,6 +58,13 @@ class Loss:
         w = weights / nonzero(xp, xp.sum(weights))
         return xp.sum(w * costs), column(xp, w, a) * slopes
 
+    def totals(self, xp: Any, a: Array, y: Array, weights: Array | None = None) -> tuple[Array, Array | float]:
+        """(Σ wᵢLᵢ, Σ wᵢ): the two sums whose quotient is C, to be added up over the parts of much data."""
+        costs = self.examples(xp, a, y)[0]
+        if weights is None:
+            return xp.sum(costs), float(a.shape[0])
+        return xp.sum(weights * costs), xp.sum(weights)
+
     # -- For the user --------------------------------------------------------------------------------------------
 
     def __call__(self, outputs: Any, targets: Any, sample_weight: Any = None) -> Array:

@@ -65,6 +65,13 @@ class CrossEntropy(Loss):
         total = nonzero(xp, xp.sum(v))
         return xp.sum(costs) / total, slopes / total
 
+    def totals(self, xp: Any, a: Array, y: Array, weights: Array | None = None) -> tuple[Array, Array]:
+        """(Σ wᵢLᵢ, Σ wᵢvᵢ)."""
+        costs, _, v = self._examples(xp, a, y)
+        if weights is not None:
+            costs, v = weights * costs, weights * v
+        return xp.sum(costs), xp.sum(v)
+
     def examples(self, xp: Any, a: Array, y: Array) -> tuple[Array, Array]:
         """(L, ∂L/∂a) as above: with the weights of the classes in them, and 0 for what is ignored."""
         return self._examples(xp, a, y)[:2]
@@ -76,7 +83,9 @@ class CrossEntropy(Loss):
             w = xp.asarray(w, dtype=a.dtype, device=device)
         if y.ndim == 1:
             t = xp.astype(_one_hot(xp, y, a), a.dtype)
-            counted = xp.sum(t, axis=1)  # 1, or 0 where the label is none of the classes
+            # 1, or 0 where the label is left out. One that is out of range, on a device where nobody looked at
+            # it, makes the cost NaN: a wrong label must not look like a perfect fit.
+            counted = xp.where((y < -1) | (y >= a.shape[1]), xp.nan, xp.sum(t, axis=1))
             v = counted if w is None else xp.sum(t * w, axis=1)
             if ε:
                 t = (1.0 - ε) * t + xp.reshape((ε / a.shape[1]) * counted, (-1, 1))

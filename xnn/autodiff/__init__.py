@@ -1,0 +1,31 @@
+"""Automatic differentiation: of any code written against the standard, to any order, in both modes.
+
+Read in this order: ``rule`` (what is known of a function), ``elementwise``, ``products``, ``linear`` and ``linalg``
+(the tables), ``composed``, ``tracing`` (arrays that carry derivatives), ``levels`` (the two modes), ``recording``
+(the namespace) with ``foreign`` (NumPy's calls), ``tape`` and ``modes`` (grad and its kin), ``matrices``,
+``operations`` (layers as nodes), ``custom``, ``check``, ``show``.
+"""
+
+from __future__ import annotations
+
+from xnn.autodiff.check import check_gradients
+from xnn.autodiff.custom import checkpoint, custom, stop_gradient
+from xnn.autodiff.matrices import hessian, hvp, jacobian
+from xnn.autodiff.modes import (
+    derivative,
+    derivatives,
+    grad,
+    jvp,
+    linearize,
+    value_and_grad,
+    vjp,
+)
+from xnn.autodiff.operations import operate
+from xnn.autodiff.recording import recording
+from xnn.autodiff.show import show
+from xnn.autodiff.tracing import Derivative
+
+__all__ = [
+    "Derivative", "check_gradients", "checkpoint", "custom", "derivative", "derivatives", "grad", "hessian", "hvp",
+    "jacobian", "jvp", "linearize", "operate", "recording", "show", "stop_gradient", "value_and_grad", "vjp",
+]  # fmt: skip

@@ -1,0 +1,141 @@
+"""What a user says about a derivative: that there is none, that it is given, or that it is to be recomputed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from xnn import trees
+from xnn.arrays import Array
+from xnn.autodiff.modes import jvp as forward
+from xnn.autodiff.modes import vjp as reverse
+from xnn.autodiff.rule import Rule, Tangents
+from xnn.autodiff.tape import zeros
+from xnn.autodiff.tracing import Derivative, Traced, apply, raw
+
+__all__ = ["checkpoint", "custom", "stop_gradient"]
+
+
+def stop_gradient(x: Any) -> Any:
+    """x without its derivative, as a constant: a plain array, or the structure x of plain arrays."""
+    if not trees.is_structure(x):
+        return raw(x)
+    return trees.rebuild(x, [raw(a) for a in trees.leaves(x, "x").values()])
+
+
+def custom(
+    f: Callable[..., Array],
+    *,
+    vjp: Callable[..., Any] | None = None,
+    jvp: Callable[..., Array] | None = None,
+) -> Callable[..., Array]:
+    """The function f with a derivative of its own, as one operation.
+
+    ``f(*x)`` takes arrays and gives one; its inside is not looked at. ``vjp(g, y, *x)`` gives the adjoints of
+    all arguments as a tuple (of the only one without), Jᵢᵀ g; ``jvp(v, y, *x)`` gives Σᵢ Jᵢ vᵢ, with v the tuple
+    of tangents (or the only one). What is computed there is differentiated for higher orders; so write it with
+    operators and with the functions of the arrays' namespace. A mode that was not given raises ``Derivative``.
+    """
+    rule = _Custom(f, vjp, jvp)
+
+    def function(*x: Any) -> Array:
+        traced = [a for a in x if isinstance(a, Traced)]
+        return apply(rule, traced[0].level.xp, x, {}) if traced else f(*x)
+
+    function.__name__, function.__doc__ = rule.name, f.__doc__
+    return function
+
+
+class _Custom(Rule):
+    """A function of the user's, with the rule that came with it."""
+
+    joint = True
+
+    def __init__(self, f: Any, vjp: Any, jvp: Any) -> None:
+        super().__init__(getattr(f, "__name__", type(f).__name__))
+        self.f, self.vjp, self.jvp = f, vjp, jvp
+
+    def evaluate(self, xp: Any, *args: Any, **options: Any) -> Array:
+        """f(x) of plain arrays."""
+        return _plain(self.name, self.f(*args))
+
+    def push(self, xp: Any, tangents: Tangents, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
+        """Σᵢ Jᵢ vᵢ as given."""
+        if self.jvp is None:
+            raise Derivative(f"{self.name} was given no jvp: it has no derivative in forward mode")
+        v = tuple(zeros(x) if t is None and hasattr(x, "shape") else t for t, x in zip(tangents, args, strict=True))
+        return self.jvp(v[0] if len(v) == 1 else v, y, *args)
+
+    def pulls(self, xp: Any, marks: Any, g: Array, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Jᵀ g as given."""
+        if self.vjp is None:
+            raise Derivative(f"{self.name} was given no vjp: it has no derivative in reverse mode")
+        found = self.vjp(g, y, *args)
+        found = found if isinstance(found, tuple) else (found,)
+        if len(found) != len(args):
+            raise ValueError(f"{self.name}: its vjp gave {len(found)} adjoints for {len(args)} arguments")
+        for i, (own, x, m) in enumerate(zip(found, args, marks, strict=True)):
+            if m is not None and tuple(own.shape) != tuple(x.shape):
+                raise ValueError(f"{self.name}: its vjp gave an adjoint of shape {tuple(own.shape)} for argument {i}, "
+                                 f"which has the shape {tuple(x.shape)}")  # fmt: skip
+        return found
+
+
+def checkpoint(f: Callable[..., Array]) -> Callable[..., Array]:
+    """The function f, of which the tape keeps the arguments only: the way back evaluates it once more.
+
+    That takes the memory of one f instead of that of all. f gives one array, and has all arrays that carry
+    derivatives among its arguments.
+    """
+
+    def function(*args: Any) -> Array:
+        every = [a for tree in args for a in trees.leaves(tree, "x").values()]
+        traced = [a for a in every if isinstance(a, Traced)]
+        return apply(_Checkpoint(f, args), traced[0].level.xp, tuple(every), {}) if traced else f(*args)
+
+    return function
+
+
+class _Checkpoint(Rule):
+    """f of arguments of this structure, by its own derivative, evaluated anew."""
+
+    joint = True
+
+    def __init__(self, f: Any, structure: tuple[Any, ...]) -> None:
+        super().__init__(f"checkpoint({getattr(f, '__name__', type(f).__name__)})")
+        self.f, self.structure = f, structure
+
+    def evaluate(self, xp: Any, *args: Any, **options: Any) -> Array:
+        """f(x) of plain arrays."""
+        every = iter(args)
+        return _plain(self.name, self.f(*(trees.rebuild(tree, every) for tree in self.structure)))
+
+    def _by(self, own: list[int], args: tuple[Any, ...]) -> Callable[[list[Array]], Array]:
+        """f as a function of some of its arrays."""
+
+        def part(chosen: list[Array]) -> Array:
+            every = list(args)
+            for i, x in zip(own, chosen, strict=True):
+                every[i] = x
+            flat = iter(every)
+            return self.f(*(trees.rebuild(tree, flat) for tree in self.structure))
+
+        return part
+
+    def push(self, xp: Any, tangents: Tangents, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
+        """J v, by forward mode through f."""
+        own = [i for i, t in enumerate(tangents) if t is not None]
+        return forward(self._by(own, args), [args[i] for i in own], [tangents[i] for i in own])[1]
+
+    def pulls(self, xp: Any, marks: Any, g: Array, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Jᵀ g, by reverse mode through f."""
+        own = [i for i, m in enumerate(marks) if m is not None]
+        found = reverse(self._by(own, args), [args[i] for i in own])[1](g)
+        terms = dict(zip(own, found, strict=True))
+        return [terms.get(i) for i in range(len(args))]
+
+
+def _plain(name: str, y: Any) -> Array:
+    if isinstance(y, Traced):
+        raise ValueError(f"{name} uses an array that carries a derivative but is not among its arguments: hand it in")
+    return y

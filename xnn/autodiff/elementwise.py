@@ -1,0 +1,100 @@
+"""The derivatives of elementwise functions: one table, which serves forward and reverse mode.
+
+Each entry gives, for every argument, g ∂y/∂xᵢ as a function of (xp, g, y, *x), where g is a tangent on the
+way forward and an adjoint on the way back. Where the textbook writes the derivative in the result, so does
+the entry (tanh′ = 1 − y²). At a kink: |x|′ = 0 at 0; where the two arguments of maximum or minimum are equal,
+each receives half, as in PyTorch and JAX.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from xnn.arrays import Array
+from xnn.autodiff.rule import Elementwise
+
+__all__ = ["CONSTANT", "ELEMENTWISE"]
+
+
+def _power_base(xp: Any, g: Array, y: Array, a: Any, b: Any) -> Array:
+    """G b aᵇ⁻¹, which is 0 for b = 0 even at a = 0."""
+    if isinstance(b, (int, float)):
+        return g * (2.0 * a) if b == 2 else g * (b * a ** (b - 1)) if b else g * 0.0
+    return g * xp.where(b == 0.0, 0.0, b * a ** xp.where(b == 0.0, 1.0, b - 1.0))
+
+
+def _power_exponent(xp: Any, g: Array, y: Array, a: Any, b: Any) -> Array:
+    """G aᵇ log a, which is 0 for a = 0."""
+    if isinstance(a, (int, float)):
+        return g * (y * math.log(a)) if a > 0 else g * 0.0 if a == 0 else g * math.nan
+    return g * (y * xp.log(xp.where(a == 0.0, 1.0, a)))
+
+
+def _share(xp: Any, g: Array, y: Array, mine: Any, other: Any) -> Array:
+    """G where the result is mine, half of it where both are equal, else 0."""
+    return g * (xp.astype(y == mine, g.dtype) * (1.0 - 0.5 * xp.astype(mine == other, g.dtype)))
+
+
+_TABLE = (
+    # Arithmetic.
+    Elementwise("add", lambda xp, g, y, a, b: g, lambda xp, g, y, a, b: g, reads="", linear=(0, 1)),
+    Elementwise("subtract", lambda xp, g, y, a, b: g, lambda xp, g, y, a, b: -g, reads="", linear=(0, 1)),
+    Elementwise(
+        "multiply", lambda xp, g, y, a, b: g * b, lambda xp, g, y, a, b: g * a, reads="x", linear=(0, 1), bilinear=True
+    ),
+    Elementwise("divide", lambda xp, g, y, a, b: g / b, lambda xp, g, y, a, b: -(g * y) / b, linear=(0,)),
+    Elementwise("pow", _power_base, _power_exponent),
+    Elementwise(
+        "remainder", lambda xp, g, y, a, b: g, lambda xp, g, y, a, b: -g * xp.floor(a / b), reads="x", linear=(0,)
+    ),
+    Elementwise("negative", lambda xp, g, y, x: -g, reads="", linear=(0,)),
+    Elementwise("positive", lambda xp, g, y, x: g, reads="", linear=(0,)),
+    Elementwise("abs", lambda xp, g, y, x: g * xp.sign(x), reads="x"),
+    Elementwise("reciprocal", lambda xp, g, y, x: -g * (y * y), reads="y"),
+    Elementwise("square", lambda xp, g, y, x: g * (2.0 * x), reads="x"),
+    Elementwise("sqrt", lambda xp, g, y, x: g * (0.5 / y), reads="y"),
+    # Exponentials and logarithms.
+    Elementwise("exp", lambda xp, g, y, x: g * y, reads="y"),
+    Elementwise("expm1", lambda xp, g, y, x: g * (y + 1.0), reads="y"),
+    Elementwise("log", lambda xp, g, y, x: g / x, reads="x"),
+    Elementwise("log1p", lambda xp, g, y, x: g / (1.0 + x), reads="x"),
+    Elementwise("log2", lambda xp, g, y, x: g / (math.log(2.0) * x), reads="x"),
+    Elementwise("log10", lambda xp, g, y, x: g / (math.log(10.0) * x), reads="x"),
+    Elementwise("logaddexp", lambda xp, g, y, a, b: g * xp.exp(a - y), lambda xp, g, y, a, b: g * xp.exp(b - y)),
+    # Circular and hyperbolic functions, and their inverses.
+    Elementwise("sin", lambda xp, g, y, x: g * xp.cos(x), reads="x"),
+    Elementwise("cos", lambda xp, g, y, x: -g * xp.sin(x), reads="x"),
+    Elementwise("tan", lambda xp, g, y, x: g * (1.0 + y * y), reads="y"),
+    Elementwise("asin", lambda xp, g, y, x: g / xp.sqrt((1.0 - x) * (1.0 + x)), reads="x"),
+    Elementwise("acos", lambda xp, g, y, x: -g / xp.sqrt((1.0 - x) * (1.0 + x)), reads="x"),
+    Elementwise("atan", lambda xp, g, y, x: g / (1.0 + x * x), reads="x"),
+    Elementwise("sinh", lambda xp, g, y, x: g * xp.cosh(x), reads="x"),
+    Elementwise("cosh", lambda xp, g, y, x: g * xp.sinh(x), reads="x"),
+    Elementwise("tanh", lambda xp, g, y, x: g * (1.0 - y * y), reads="y"),
+    Elementwise("asinh", lambda xp, g, y, x: g / xp.sqrt(1.0 + x * x), reads="x"),
+    Elementwise("acosh", lambda xp, g, y, x: g / xp.sqrt((x - 1.0) * (x + 1.0)), reads="x"),
+    Elementwise("atanh", lambda xp, g, y, x: g / ((1.0 - x) * (1.0 + x)), reads="x"),
+    # Two arguments.
+    Elementwise(
+        "atan2", lambda xp, g, y, a, b: g * b / (a * a + b * b), lambda xp, g, y, a, b: -g * a / (a * a + b * b)
+    ),
+    Elementwise("hypot", lambda xp, g, y, a, b: g * (a / y), lambda xp, g, y, a, b: g * (b / y)),
+    Elementwise("copysign", lambda xp, g, y, a, b: g * (xp.sign(a) * xp.sign(y)), lambda xp, g, y, a, b: g * 0.0),
+    Elementwise("maximum", _share, lambda xp, g, y, a, b: _share(xp, g, y, b, a)),
+    Elementwise("minimum", _share, lambda xp, g, y, a, b: _share(xp, g, y, b, a)),
+    Elementwise("real", lambda xp, g, y, x: g, reads="", linear=(0,)),
+    Elementwise("conj", lambda xp, g, y, x: g, reads="", linear=(0,)),
+)
+
+#: The rules by the names of the standard.
+ELEMENTWISE: dict[str, Elementwise] = {rule.name: rule for rule in _TABLE}
+
+#: Functions whose results are constant between jumps, or no real numbers: they carry no derivative.
+CONSTANT = frozenset(
+    """
+    all any argmax argmin argsort ceil count_nonzero equal floor floor_divide greater greater_equal isfinite isin
+    isinf isnan less less_equal logical_and logical_not logical_or logical_xor nonzero not_equal round searchsorted
+    sign signbit trunc zeros_like ones_like empty_like result_type can_cast isdtype finfo
+    """.split()  # noqa: SIM905 -- the names are read as a text
+)

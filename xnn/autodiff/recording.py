@@ -1,0 +1,216 @@
+"""The namespace of traced arrays: the functions of an array library, made to record.
+
+``recording(xp)`` has every name of ``xp``. A function of plain arrays is the library's own, with the library's
+own results; a function of traced arrays goes by its rule. What has no rule raises ``Derivative`` and says its
+name: nothing is silently constant but what is constant (``argmax``, comparisons, ``floor``, …).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from types import ModuleType
+from typing import Any
+
+from xnn.arrays import Array
+from xnn.autodiff import foreign
+from xnn.autodiff.composed import COMPOSED
+from xnn.autodiff.elementwise import CONSTANT, ELEMENTWISE
+from xnn.autodiff.linalg import LINALG, LINALG_COMPOSED
+from xnn.autodiff.linear import GETITEM, LINEAR, SELECT
+from xnn.autodiff.products import MATMUL
+from xnn.autodiff.rule import Elementwise, Rule
+from xnn.autodiff.tracing import Derivative, Traced, apply, one, raw
+
+__all__ = ["Recording", "recording"]
+
+RULES: dict[str, Rule] = {**ELEMENTWISE, **LINEAR, **SELECT, "matmul": MATMUL}
+
+# Arguments that may be given by keyword, but which the rules read by their position.
+_SECOND = {"reshape": "shape", "permute_dims": "axes", "broadcast_to": "shape", "roll": "shift", "squeeze": "axis"}
+
+
+class Recording(ModuleType):
+    """The namespace that records over ``base_namespace``; functions are made when they are first asked for."""
+
+    def __init__(self, base: Any) -> None:
+        super().__init__(f"xnn.autodiff.recording_{base.__name__.replace('.', '_')}", "A namespace that records.")
+        self.base_namespace = base
+
+    def __getattr__(self, name: str) -> Any:
+        function: Any
+        if name in _OWN:
+            function = partial(_OWN[name], self)
+        elif name == "linalg":
+            function = Part(self, name, {**RULES, **LINALG}, {**COMPOSED, **LINALG_COMPOSED})
+        elif name == "fft":
+            function = Part(self, name, {}, {})
+        else:
+            function = _wrap(self, getattr(self.base_namespace, name), name, RULES, COMPOSED)
+        self.__dict__[name] = function
+        return function
+
+    def __dir__(self) -> list[str]:
+        return dir(self.base_namespace)
+
+    def __array_namespace_info__(self) -> Any:
+        return self.base_namespace.__array_namespace_info__()
+
+
+class Part(ModuleType):
+    """A namespace inside of it, such as ``xp.linalg``, made to record by rules of its own."""
+
+    def __init__(self, whole: Recording, name: str, rules: Any, composed: Any) -> None:
+        super().__init__(f"{whole.__name__}.{name}", "A namespace that records.")
+        self.whole, self.rules, self.composed = whole, rules, composed
+        self.plain = getattr(whole.base_namespace, name)
+
+    def __getattr__(self, name: str) -> Any:
+        self.__dict__[name] = function = _wrap(self.whole, getattr(self.plain, name), name, self.rules, self.composed)
+        return function
+
+
+@cache
+def recording(xp: Any) -> Recording:
+    """The namespace that records over xp; there is one for each."""
+    return xp if isinstance(xp, Recording) else Recording(xp)
+
+
+def _wrap(own: Recording, plain: Any, name: str, rules: Any, composed: Any) -> Any:
+    """The function ``plain`` of the library, made to record."""
+    if name.startswith("__") or isinstance(plain, type) or not callable(plain):
+        return plain
+    if name in ("concat", "stack"):
+        return _of_list(own, plain, RULES[name])
+    if name in rules:
+        return _recorded(own, plain, rules[name])
+    if name in CONSTANT:
+        return _constant(plain)
+    if name in composed:
+        return _composed(own, plain, composed[name])
+    return _without_rule(plain, name)
+
+
+def _recorded(own: Recording, plain: Any, rule: Rule) -> Callable[..., Array]:
+    base, second = own.base_namespace, _SECOND.get(rule.name)
+    if isinstance(rule, Elementwise) and len(rule.partials) == 1:
+
+        def unary(x: Any) -> Array:
+            return traced(x) if isinstance(x, Traced) else plain(x)
+
+        traced = one(rule, unary)
+        return unary
+
+    def function(*args: Any, **options: Any) -> Array:
+        for a in args:
+            if isinstance(a, Traced):
+                if second in options:
+                    args = (*args, options.pop(second))
+                return apply(rule, base, args, options)
+        return plain(*args, **options)
+
+    return function
+
+
+def _of_list(own: Recording, plain: Any, rule: Rule) -> Callable[..., Array]:
+    def function(arrays: Any, /, *, axis: int | None = 0) -> Array:
+        arrays = list(arrays)
+        if any(isinstance(a, Traced) for a in arrays):
+            return apply(rule, own.base_namespace, tuple(arrays), {"axis": axis})
+        return plain(arrays, axis=axis)
+
+    return function
+
+
+def _constant(plain: Any) -> Callable[..., Any]:
+    def function(*args: Any, **options: Any) -> Any:
+        return plain(*map(raw, args), **{name: raw(a) for name, a in options.items()})
+
+    return function
+
+
+def _composed(own: Recording, plain: Any, composition: Any) -> Callable[..., Any]:
+    def function(*args: Any, **options: Any) -> Any:
+        traced = any(isinstance(a, Traced) for a in args) or any(isinstance(a, Traced) for a in options.values())
+        return composition(own, *args, **options) if traced else plain(*args, **options)
+
+    return function
+
+
+def _without_rule(plain: Any, name: str) -> Callable[..., Any]:
+    def function(*args: Any, **options: Any) -> Any:
+        if _holds_traced((*args, *options.values())):
+            raise Derivative(f"{name} has no derivative here; write it with other functions, or give it a rule by "
+                             "xnn.custom, or xnn.stop_gradient if none is wanted")  # fmt: skip
+        return plain(*args, **options)
+
+    return function
+
+
+def _holds_traced(x: Any) -> bool:
+    return isinstance(x, Traced) or (isinstance(x, (list, tuple)) and any(map(_holds_traced, x)))
+
+
+# -- Functions that need a word of their own ---------------------------------------------------------------------
+
+
+def _asarray(xp: Recording, x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Array:
+    """A traced array as it is; lists with traced arrays in them are stacked."""
+    if not _holds_traced(x):
+        return xp.base_namespace.asarray(x, dtype=dtype, device=device, copy=copy)
+    if isinstance(x, (list, tuple)):
+        like = _first(x)
+        same = {"dtype": like.dtype, "device": like.device}
+        x = xp.stack([xp.asarray(a) if _holds_traced(a) else xp.asarray(a, **same) for a in x])
+    return x if dtype is None or x.dtype == dtype else xp.astype(x, dtype)
+
+
+def _first(x: Any) -> Traced:
+    while not isinstance(x, Traced):
+        x = next(a for a in x if _holds_traced(a))
+    return x
+
+
+def _full(xp: Recording, shape: Any, value: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    if isinstance(value, Traced):
+        return xp.broadcast_to(xp.asarray(value, dtype=dtype), shape if isinstance(shape, tuple) else (shape,))
+    return xp.base_namespace.full(shape, value, dtype=dtype, device=device)
+
+
+def _full_like(xp: Recording, x: Any, /, value: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    if isinstance(value, Traced):
+        return xp.broadcast_to(xp.asarray(value, dtype=dtype), x.shape)
+    return xp.base_namespace.full_like(raw(x), value, dtype=dtype, device=device)
+
+
+def _getitem(xp: Recording, x: Array, key: Any) -> Array:
+    """x[key] for integers, slices, ``...`` and ``None``; one array of integers counts along the first axis."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if all(k is None or k is Ellipsis or (isinstance(k, (int, slice)) and k is not True) for k in parts):
+        return apply(GETITEM, xp.base_namespace, (x, key), {})
+    if any(isinstance(k, (list, bool, Traced)) for k in parts):
+        raise Derivative(f"x[{key!r}] has no derivative here; take xp.take(x, indices, axis=…)")
+    arrays = [k for k in parts if getattr(k, "ndim", 0)]
+    if not arrays:  # numbers of the library, such as what argmax gives
+        return _getitem(xp, x, tuple(int(k) if hasattr(k, "shape") else k for k in parts))
+    if len(parts) == 1 and xp.isdtype(key.dtype, "integral"):
+        taken = xp.take(x, xp.reshape(key, (-1,)), axis=0)
+        return xp.reshape(taken, (*key.shape, *x.shape[1:]))
+    raise Derivative("indexing with masks or with several arrays has no derivative here; take xp.where, xp.take or "
+                     "xp.take_along_axis")  # fmt: skip
+
+
+def _matmul(xp: Recording, a: Any, b: Any, /) -> Array:
+    return apply(MATMUL, xp.base_namespace, (a, b), {})
+
+
+_OWN: dict[str, Callable[..., Any]] = {
+    "apply": lambda xp, rule, args, options: apply(rule, xp.base_namespace, args, options),
+    "asarray": _asarray,
+    "full": _full,
+    "full_like": _full_like,
+    "getitem": _getitem,
+    "matmul": _matmul,
+    "ufunc": foreign.ufunc,
+    "function": foreign.function,
+}

@@ -1,0 +1,156 @@
+"""What the engine knows of one function: how to evaluate it, and how its derivative goes forward and back.
+
+With y = f(x₁, …, xₘ) and the Jacobians Jᵢ = ∂y/∂xᵢ, a rule has two directions:
+
+    push:  ẏ = Σᵢ Jᵢ ẋᵢ        tangents go with the computation (forward mode)
+    pull:  x̄ᵢ = Jᵢᵀ ȳ           adjoints go against it (reverse mode)
+
+Both are written in functions of the namespace ``xp`` from their arguments alone; where the arguments
+themselves are traced by an outer derivative, ``xp`` records, and so second and higher orders follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from xnn.arrays import Array
+
+__all__ = ["Elementwise", "Linear", "Rule", "Shape", "fit", "reduce_to"]
+
+Tangents: TypeAlias = tuple[Array | None, ...]  # one for each argument; None is zero
+Partial: TypeAlias = Callable[..., Array]  # (xp, g, y, *x) -> g ∂y/∂xᵢ
+
+
+class Rule:
+    """A function of arrays with a derivative.
+
+    ``linear`` names the arguments in which it is linear, jointly; with ``bilinear`` it is linear in each
+    of two arguments alone, as a product is. Both only save work in higher orders of forward mode. A ``joint``
+    rule pulls to all arguments at once. ``reads`` says what the derivative is computed from: "x" the arguments, "y"
+    the result; of the rest the tape keeps nothing but the shape.
+    """
+
+    joint: bool = False
+    reads: str = "xy"
+
+    linear: frozenset[int] = frozenset()
+    bilinear: bool = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<rule of {self.name}>"
+
+    def evaluate(self, xp: Any, *args: Any, **options: Any) -> Array:
+        """Y = f(x), in a namespace that does not record."""
+        return getattr(xp, self.name)(*args, **options)
+
+    def push(self, xp: Any, tangents: Tangents, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
+        """ẏ = Σᵢ Jᵢ ẋᵢ over the tangents that are not None (at least one is)."""
+        raise NotImplementedError
+
+    def pull(self, xp: Any, i: int, g: Array, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
+        """x̄ᵢ = Jᵢᵀ g, of the shape of args[i]."""
+        raise NotImplementedError
+
+    def pulls(
+        self, xp: Any, marks: tuple[Any, ...], g: Array, y: Array, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Sequence[Array | None]:
+        """x̄ᵢ for every argument whose mark is not None, of a joint rule."""
+        raise NotImplementedError
+
+
+class Elementwise(Rule):
+    """y = f(x₁, …) entry by entry, with broadcasting: each Jᵢ is a diagonal, its own transpose.
+
+    One function a argument, ``(xp, g, y, *x) -> g ∂y/∂xᵢ``, therefore serves both directions.
+    """
+
+    def __init__(
+        self, name: str, *partials: Partial, reads: str = "xy", linear: tuple[int, ...] = (), bilinear: bool = False
+    ) -> None:
+        super().__init__(name)
+        self.partials, self.reads, self.linear, self.bilinear = partials, reads, frozenset(linear), bilinear
+
+    def push(self, xp: Any, tangents: Tangents, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
+        """Σᵢ ẋᵢ ∂y/∂xᵢ."""
+        total = None
+        for partial, t in zip(self.partials, tangents, strict=False):
+            if t is not None:
+                term = partial(xp, t, y, *args)
+                total = term if total is None else total + term
+        return total
+
+    def pull(self, xp: Any, i: int, g: Array, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
+        """G ∂y/∂xᵢ, summed over the axes along which xᵢ was broadcast."""
+        return reduce_to(xp, self.partials[i](xp, g, y, *args), args[i])
+
+
+class Linear(Rule):
+    """y = L x, linear in all of its array arguments together; ``transpose(xp, i, g, args, options) = Lᵢᵀ g``."""
+
+    reads = ""
+
+    def __init__(
+        self,
+        name: str,
+        transpose: Callable[..., Array],
+        evaluate: Callable[..., Array] | None = None,
+        arguments: tuple[int, ...] | None = (0,),
+    ) -> None:
+        super().__init__(name)
+        self.transpose, self.arguments, self.function = transpose, arguments, evaluate
+        self.linear = frozenset(range(1 << 10) if arguments is None else arguments)
+
+    def evaluate(self, xp: Any, *args: Any, **options: Any) -> Array:
+        """L x."""
+        return (self.function or getattr(xp, self.name))(*((xp,) if self.function else ()), *args, **options)
+
+    def push(self, xp: Any, tangents: Tangents, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
+        """L ẋ: the same function of the tangents."""
+        other = next(t for t in tangents if t is not None)
+        replaced = []
+        for i, (t, x) in enumerate(zip(tangents, args, strict=True)):
+            if t is None and i in self.linear:
+                t = xp.zeros(x.shape, dtype=x.dtype, device=other.device) if hasattr(x, "shape") else 0.0
+            replaced.append(x if t is None else t)
+        if self.function and hasattr(xp, "base_namespace"):  # a namespace that records: tangents may be traced
+            return xp.apply(self, tuple(replaced), options)
+        return self.evaluate(xp, *replaced, **options)
+
+    def pull(self, xp: Any, i: int, g: Array, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
+        """Lᵢᵀ g."""
+        return self.transpose(xp, i, g, args, options)
+
+
+class Shape:
+    """What the tape keeps of an array whose numbers are not needed."""
+
+    __slots__ = ("dtype", "ndim", "shape")
+
+    def __init__(self, x: Array) -> None:
+        self.shape, self.dtype, self.ndim = x.shape, x.dtype, x.ndim
+
+
+def reduce_to(xp: Any, g: Array, x: Array) -> Array:
+    """The transpose of broadcasting x to the shape of g: sums over the new axes and over those of length 1."""
+    shape = x.shape
+    if g.shape != shape:
+        new = g.ndim - x.ndim
+        if new < 0 or any(n != 1 and n != m for n, m in zip(shape, g.shape[new:], strict=True)):
+            g = xp.broadcast_to(g, shape)  # g ∂y/∂x is itself smaller, where a scalar made it
+        elif new:
+            g = xp.sum(g, axis=tuple(range(new)))
+        longer = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)
+        if longer:
+            g = xp.sum(g, axis=longer, keepdims=True)
+    return g if g.dtype == x.dtype else xp.astype(g, x.dtype)
+
+
+def fit(xp: Any, t: Array, y: Array) -> Array:
+    """The tangent t in the shape and the type of y."""
+    if t.shape != y.shape:
+        t = xp.broadcast_to(t, y.shape)
+    return t if t.dtype == y.dtype else xp.astype(t, y.dtype)

@@ -1,0 +1,117 @@
+"""One evaluation of a function in reverse mode, and what goes in and out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from array_api_compat import device
+
+from xnn import trees
+from xnn.arrays import Array, namespace, owner
+from xnn.autodiff.levels import Reverse
+from xnn.autodiff.recording import recording
+from xnn.autodiff.tracing import Traced, raw
+
+__all__ = ["Tape", "floats", "like", "ones", "zeros"]
+
+
+class Tape:
+    """f(x) and the tape of it: the level, the structures of argument and result, and where they lie on the tape."""
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: Sequence[Any],
+        numbers: Sequence[int],
+        options: Any = None,
+        whole: bool = False,
+    ) -> None:
+        args = list(args)
+        found: list[Array] = []
+        self.structures: list[tuple[Any, int]] = []
+        for n in numbers:
+            own = floats(args[n], n)
+            self.structures.append((args[n], len(own)))
+            found += own
+        if not found:
+            raise ValueError("there is no array to differentiate by")
+        self.level = level = Reverse(found[0], recording, whole)
+        self.x = found
+        traced = iter([level.argument(x) for x in found])
+        for n, (tree, _) in zip(numbers, self.structures, strict=True):
+            args[n] = trees.rebuild(tree, traced)
+        try:
+            self.result = f(*args, **(options or {}))
+        finally:
+            level.open = False
+        self.outputs = list(trees.leaves(self.result, "the result").items())
+        self.places = [y.mark if isinstance(y, Traced) and y.level is level else None for _, y in self.outputs]
+        self.y = [y.value if place is not None else y for (_, y), place in zip(self.outputs, self.places, strict=True)]
+
+    def value(self) -> Any:
+        """The result, without the marks of this level."""
+        return trees.rebuild(self.result, self.y)
+
+    def pull(self, adjoints: Sequence[Array]) -> list[Array]:
+        """Jᵀ g, an array for each argument; g an array for each result."""
+        start: dict[int, Array] = {}
+        for place, g in zip(self.places, adjoints, strict=True):
+            if place is not None:
+                start[place] = g if place not in start else start[place] + g
+        found = self.level.pull(start)
+        return [found[i] if i in found else zeros(x) for i, x in enumerate(self.x)]
+
+    def push(self, tangents: Sequence[Array]) -> list[Array]:
+        """J v, an array for each result; v an array for each argument."""
+        found = self.level.push(dict(enumerate(tangents)))
+        return [zeros(y) if p not in found else found[p] for p, y in zip(self.places, self.y, strict=True)]
+
+    def structured(self, arrays: Sequence[Array]) -> list[Any]:
+        """The arrays in the structures of the arguments."""
+        every = iter(arrays)
+        return [trees.rebuild(tree, every) for tree, _ in self.structures]
+
+
+def floats(tree: Any, n: int) -> list[Array]:
+    """The arrays of an argument, which must be real numbers; integers in lists and Python numbers become floats."""
+    found = trees.leaves(tree, f"argument {n}")
+    owners = set()
+    for place, x in found.items():
+        kind = owner(x)
+        owners.add(kind)
+        if getattr(x, "requires_grad", False):  # PyTorch's own record of derivatives is not to grow here
+            found[place] = x.detach()
+        if kind is not None and (kind, x.dtype) not in _REAL:
+            xp = namespace(raw(x))
+            if not xp.isdtype(x.dtype, "real floating"):
+                what = "complex numbers" if xp.isdtype(x.dtype, "complex floating") else str(x.dtype)
+                raise TypeError(f"{place}: a derivative is taken by real floating-point numbers; got {what}")
+            _REAL.add((kind, x.dtype))
+    if len(owners) == 1 and None not in owners:
+        return list(found.values())
+    return trees.arrays(tree, f"argument {n}")[1]
+
+
+_REAL: set[Any] = set()  # (library, data type) of real numbers
+
+
+def zeros(x: Array) -> Array:
+    """Zeros like x, whatever it carries."""
+    x = raw(x)
+    xp = namespace(x)
+    return xp.zeros(x.shape, dtype=x.dtype, device=device(x))
+
+
+def ones(x: Array) -> Array:
+    """Ones like x."""
+    x = raw(x)
+    return namespace(x).ones(x.shape, dtype=x.dtype, device=device(x))
+
+
+def like(g: Any, tree: Any, arrays: Sequence[Array], name: str, liked: str) -> list[Array]:
+    """The arrays of g, which must have the structure and the shapes of those in ``tree``."""
+    if not trees.is_structure(tree) and isinstance(g, Traced) and g.shape == arrays[0].shape:
+        return [g]
+    base = namespace(raw(arrays[0]))
+    return trees.matching(g, base, tree, list(arrays), name, liked)

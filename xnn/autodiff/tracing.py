@@ -1,0 +1,315 @@
+"""Traced arrays: arrays of the standard that carry a derivative.
+
+A traced array is a value and a mark. Every derivative that is being taken is a level of its own, with a
+number that grows with nesting; a value may be traced by a level further out. A function of traced arrays
+(``apply``) takes the innermost level among its arguments, computes the values there, which the outer levels
+see, and tells that level about the result:
+
+- ``Reverse`` (in ``levels``) writes the operation down (a tape): the mark is a place on the tape.
+- ``Forward`` computes derivatives at once: the mark holds the derivatives ẏ, ÿ, … along one direction.
+
+Since all that a rule computes goes through the same functions, it is itself seen by the outer levels; that
+is how derivatives of derivatives come out right. There is no global state: numbers come from one counter,
+and what is not reached from a result is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from math import prod
+from operator import add, attrgetter, matmul, mod, mul, neg, pow, sub, truediv
+from typing import Any, NoReturn
+
+from array_api_compat import device
+
+from xnn.arrays import Array, namespace
+from xnn.autodiff.elementwise import ELEMENTWISE
+from xnn.autodiff.products import MATMUL, TRANSPOSED
+from xnn.autodiff.rule import Rule
+
+__all__ = ["Derivative", "Level", "Traced", "apply", "one", "raw"]
+
+
+class Derivative(NotImplementedError):
+    """A function has no derivative here; the message names it."""
+
+
+class Level:
+    """One derivative that is being taken, over arrays of the library of x.
+
+    ``xp`` is the namespace of the library, ``recording`` the one that its traced arrays answer with, ``kind`` their
+    class, and ``dtype`` that of the arguments (a hint that spares checks, no more).
+    """
+
+    _numbers = count(1)
+
+    def __init__(self, x: Array, recording: Callable[[Any], Any]) -> None:
+        self.xp, self.kind, self.dtype = namespace(raw(x)), kind_of(raw(x)), x.dtype
+        self.recording = recording(self.xp)
+        self.number = next(self._numbers)  # inner levels are made later, so theirs is larger
+        self.open = True
+
+    def record(self, rule: Rule, y: Array, args: tuple[Any, ...], marks: tuple[Any, ...], options: Any) -> Traced:
+        """The result y = f(args), traced; ``marks`` holds the mark of each argument, or None."""
+        raise NotImplementedError
+
+    def accepts(self, rule: Rule, y: Array) -> bool:
+        """Whether y is real, so that it has a derivative; integers and truth values have none."""
+        if y.dtype == self.dtype or self.xp.isdtype(y.dtype, "real floating"):
+            return True
+        if self.xp.isdtype(y.dtype, "complex floating"):
+            raise Derivative(f"{rule.name} gives complex numbers here, of which no derivative is taken")
+        return False
+
+
+def apply(rule: Rule, xp: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
+    """y = f(args) by the rule, seen by the levels of all traced arrays among the arguments.
+
+    ``xp`` is the namespace of the library, which does not record.
+    """
+    level: Any = None
+    for a in args:
+        if isinstance(a, Traced) and (level is None or a.level.number > level.number):
+            level = a.level
+    if level is None:
+        return rule.evaluate(xp, *args, **options)
+    if not level.open:
+        _closed(rule)
+    values, marks = [], []
+    for a in args:
+        own = isinstance(a, Traced) and a.level is level
+        values.append(a.value if own else a)
+        marks.append(a.mark if own else None)
+    y = apply(rule, level.xp, tuple(values), options)
+    if y.dtype != level.dtype and not level.accepts(rule, y):
+        return raw(y)
+    return level.record(rule, y, tuple(values), tuple(marks), options)
+
+
+def _closed(rule: Rule) -> NoReturn:
+    raise RuntimeError(
+        f"{rule.name}: this array belongs to a derivative that has been taken already; it was kept, by a global "
+        "variable or a list, beyond the function that was differentiated: return it from there instead"
+    )
+
+
+def raw(x: Any) -> Any:
+    """The array inside, without any derivative."""
+    while isinstance(x, Traced):
+        x = x.value
+    return x
+
+
+def one(rule: Rule, function: Any) -> Any:
+    """A function of one traced array; ``function`` is the same on values: what apply does, in a shorter way."""
+
+    def operator(self: Traced) -> Array:
+        level = self.level
+        if not level.open:
+            _closed(rule)
+        return level.record(rule, function(self.value), (self.value,), (self.mark,), {})
+
+    return operator
+
+
+def _two(rule: Rule, function: Any) -> tuple[Any, Any]:
+    """An operator of two arrays, and the same with the arguments exchanged: what apply does, in a shorter way."""
+
+    def both(a: Any, b: Any) -> Array:
+        first, second = isinstance(a, Traced), isinstance(b, Traced)
+        level = a.level if first and not (second and b.level.number > a.level.number) else b.level
+        if not level.open:
+            _closed(rule)
+        m = n = None
+        if first and a.level is level:
+            a, m = a.value, a.mark
+        if second and b.level is level:
+            b, n = b.value, b.mark
+        y = function(a, b)
+        if y.dtype != level.dtype and not level.accepts(rule, y):
+            return raw(y)
+        return level.record(rule, y, (a, b), (m, n), {})
+
+    return both, lambda self, other: both(other, self)
+
+
+def _constant(name: str) -> Any:
+    """An operator whose results carry no derivative."""
+
+    def operator(self: Traced, *others: Any) -> Any:
+        return getattr(raw(self), name)(*map(raw, others))
+
+    return operator
+
+
+def _method(name: str, *positional: str) -> Any:
+    """A method that is the function of this name; the options named may be given by position."""
+
+    def method(self: Traced, *args: Any, **options: Any) -> Array:
+        options.update(zip(positional, args, strict=False))
+        return getattr(self.level.recording, name)(self, **options)
+
+    return method
+
+
+def _refused(what: str) -> Any:
+    def method(self: Traced, *args: Any, **options: Any) -> NoReturn:
+        raise TypeError(
+            f"{what} of an array that carries a derivative would lose it; compute with the functions of its "
+            "namespace, or take xnn.stop_gradient(x) if the derivative is not wanted"
+        )
+
+    return method
+
+
+class Traced:
+    """An array that carries a derivative; made by ``grad`` and its kin, never by hand."""
+
+    __slots__ = ()
+    value: Array
+    level: Any
+    mark: Any
+
+    def __init__(self, value: Array, level: Level, mark: Any) -> None:
+        self.value, self.level, self.mark = value, level, mark
+
+    # -- What an array is --------------------------------------------------------------------------------------
+
+    @property
+    def __wrapped_array__(self) -> Array:
+        """The array inside, by which xnn.arrays knows the library."""
+        return raw(self)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return self.level.recording
+
+    shape = property(lambda self: self.value.shape)
+    dtype = property(lambda self: self.value.dtype)
+    ndim = property(lambda self: self.value.ndim)
+    size = property(lambda self: prod(self.value.shape))
+    device = property(lambda self: device(raw(self)))
+    T = property(one(TRANSPOSED, attrgetter("T")))
+    mT = property(lambda self: self.level.recording.matrix_transpose(self))
+
+    def __repr__(self) -> str:
+        return f"<{raw(self)!r} with a derivative>"
+
+    def __len__(self) -> int:
+        return len(raw(self))
+
+    def __iter__(self) -> Any:
+        if self.ndim == 0:
+            raise TypeError("iteration over an array without axes")
+        return (self[i, ...] for i in range(self.shape[0]))
+
+    def __getitem__(self, key: Any) -> Array:
+        return self.level.recording.getitem(self, key)
+
+    # -- Methods that code written with NumPy uses ---------------------------------------------------------------
+
+    sum = _method("sum", "axis")
+    mean = _method("mean", "axis")
+    max = _method("max", "axis")
+    min = _method("min", "axis")
+    prod = _method("prod", "axis")
+
+    def reshape(self, *shape: Any) -> Array:
+        """x.reshape(2, 3) or x.reshape((2, 3))."""
+        return self.level.recording.reshape(self, shape[0] if isinstance(shape[0], tuple) else shape)
+
+    def ravel(self) -> Array:
+        """All entries along one axis."""
+        return self.level.recording.reshape(self, (-1,))
+
+    flatten = ravel
+
+    def astype(self, dtype: Any) -> Array:
+        """The numbers in another type."""
+        return self.level.recording.astype(self, dtype)
+
+    def copy(self) -> Array:
+        """The array itself: nothing changes it."""
+        return self
+
+    # -- Arithmetic (in place it rebinds: y *= 2 makes a new array) ---------------------------------------------
+
+    __add__, __radd__ = _two(ELEMENTWISE["add"], add)
+    __sub__, __rsub__ = _two(ELEMENTWISE["subtract"], sub)
+    __mul__, __rmul__ = _two(ELEMENTWISE["multiply"], mul)
+    __truediv__, __rtruediv__ = _two(ELEMENTWISE["divide"], truediv)
+    __pow__, __rpow__ = _two(ELEMENTWISE["pow"], pow)
+    __matmul__, __rmatmul__ = _two(MATMUL, matmul)
+    __mod__, __rmod__ = _two(ELEMENTWISE["remainder"], mod)
+    __neg__ = one(ELEMENTWISE["negative"], neg)
+    __pos__ = one(ELEMENTWISE["positive"], lambda x: +x)
+    __abs__ = one(ELEMENTWISE["abs"], abs)
+
+    __eq__ = _constant("__eq__")
+    __ne__ = _constant("__ne__")
+    __lt__ = _constant("__lt__")
+    __le__ = _constant("__le__")
+    __gt__ = _constant("__gt__")
+    __ge__ = _constant("__ge__")
+    __floordiv__ = _constant("__floordiv__")
+    __rfloordiv__ = _constant("__rfloordiv__")
+    __hash__ = None  # type: ignore[assignment]
+
+    # -- What would cut the derivative --------------------------------------------------------------------------
+
+    __bool__ = _refused("bool()")
+    __float__ = _refused("float()")
+    __int__ = _refused("int()")
+    __index__ = _refused("an index made")
+    __complex__ = _refused("complex()")
+    __array__ = _refused("numpy.asarray")
+    __dlpack__ = _refused("the exchange by DLPack")
+    __setitem__ = _refused("a change in place, x[i] = …,")
+    item = tolist = numpy = _refused("the number")
+
+    # -- Calls of NumPy and PyTorch ------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, function: Any, method: str, *args: Any, **options: Any) -> Any:
+        return self.level.recording.ufunc(function, method, args, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        return self.level.recording.function(function, args, options)
+
+
+class Slim(Traced):
+    """The usual traced array, which takes little memory."""
+
+    __slots__ = ("level", "mark", "value")
+
+
+class _Stranger:
+    """An object that no library knows."""
+
+    __array_ufunc__ = None
+
+
+_KINDS: dict[type, type[Traced]] = {}
+
+
+def kind_of(x: Array) -> type[Traced]:
+    """The class of traced arrays over a plain array like x.
+
+    With a plain array on the left of an operator, most libraries leave the answer to a stranger on the right.
+    One that raises instead (the strict one) is asked second where the right one is of a subclass.
+    """
+    own = type(x)
+    if own not in _KINDS:
+        try:
+            defers = x.__add__(_Stranger()) is NotImplemented
+        except TypeError:
+            defers = False
+        kind: type[Traced] = Slim
+        if not defers:
+            names = ("add", "sub", "mul", "truediv", "pow", "mod", "matmul", "floordiv")
+            rebinding = {f"__i{name}__": getattr(Traced, f"__{name}__") for name in names}
+            body = {"__new__": lambda cls, *_: object.__new__(cls), **rebinding}
+            with suppress(TypeError):  # two classes that cannot be one
+                kind = type("Traced", (Traced, own), body)
+        _KINDS[own] = kind
+    return _KINDS[own]

@@ -1,0 +1,111 @@
+"""The cost and the metrics of many batches, without a wait for the device in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, TypeAlias
+
+from xnn.arrays import Array, to_numpy
+from xnn.host import numpy
+from xnn.metrics import is_mean, resolve
+
+__all__ = ["Measures", "Meter", "named"]
+
+Measures: TypeAlias = list[tuple[str, Callable[..., Array]]]  # metrics with the names they have in a history
+
+_TOGETHER = 256  # numbers that are joined in one array: libraries that compile do so for each count
+_HELD = 1 << 22  # values of outputs that are kept, for metrics that are means over examples
+
+
+class Meter:
+    """Collects, batch by batch: the cost with its weight, and what the metrics need.
+
+    A metric that is a mean over examples is taken whenever enough outputs have gathered; for the others,
+    such as R², all outputs and targets are kept until the end.
+    """
+
+    def __init__(self, xp: Any, measures: Measures) -> None:
+        self._xp = xp
+        self._means = [(name, f) for name, f in measures if is_mean(f)]
+        self._others = [(name, f) for name, f in measures if not is_mean(f)]
+        self._order = [name for name, _ in measures]
+        self._numbers: dict[str, list[Array]] = {name: [] for name in ["cost", "weight", *self._order]}
+        self._sizes: list[int] = []  # of the groups of batches for which there is a value of each mean
+        self._held: list[tuple[Array, Array]] = []
+        self._values = 0  # in the outputs that are held
+        self._all: list[tuple[Array, Array]] = []
+
+    def add(self, cost: Array, weight: Array | float, outputs: Array, targets: Array) -> None:
+        """A batch: the sum of its costs over ``weight``, or their mean where ``weight`` is its size."""
+        self._note("cost", cost)
+        self._note("weight", weight)
+        if self._others:
+            self._all.append((outputs, targets))
+        if self._means:
+            self._held.append((outputs, targets))
+            self._values += prod(outputs.shape)
+            if self._values >= _HELD:
+                self._release()
+
+    def numbers(self, name: str) -> Any:
+        """All numbers under this name, as a NumPy array of float64; waits for the device."""
+        numbers = self._numbers[name]
+        if numbers and isinstance(numbers[-1], float | int):
+            return numpy.asarray(numbers, dtype="float64")
+        self._join(name)
+        return numpy.concatenate([to_numpy(a).astype("float64") for a in numbers])
+
+    def metrics(self) -> dict[str, float]:
+        """The metrics of all batches, by name."""
+        self._release()
+        found = {name: float(numpy.average(self.numbers(name), weights=self._sizes)) for name, _ in self._means}
+        if self._others:
+            a, y = self._concatenated(self._all)
+            found |= {name: float(f(a, y)) for name, f in self._others}
+        return {name: found[name] for name in self._order}
+
+    def _note(self, name: str, number: Array | float) -> None:
+        numbers = self._numbers[name]
+        numbers.append(number if isinstance(number, float | int) else self._xp.reshape(number, (1,)))
+        if len(numbers) % _TOGETHER == 0:
+            self._join(name)
+
+    def _join(self, name: str) -> None:
+        """One array in the place of the single numbers at the end."""
+        numbers = self._numbers[name]
+        single = [a for a in numbers if not isinstance(a, float | int) and a.shape[0] == 1]
+        if len(single) > 1:
+            self._numbers[name][len(numbers) - len(single) :] = [self._xp.concat(single)]
+
+    def _release(self) -> None:
+        if self._held:
+            a, y = self._concatenated(self._held)
+            for name, f in self._means:
+                self._note(name, f(a, y))
+            self._sizes.append(int(a.shape[0]))
+            self._held, self._values = [], 0
+
+    def _concatenated(self, pairs: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+        """All outputs and all targets; joined in steps, as the single numbers are."""
+        while len(pairs) > 1:
+            groups = [pairs[i : i + _TOGETHER] for i in range(0, len(pairs), _TOGETHER)]
+            pairs = [
+                (self._xp.concat([a for a, _ in group]), self._xp.concat([y for _, y in group])) for group in groups
+            ]
+        return pairs[0]
+
+
+def named(metrics: Any, threshold: float) -> Measures:
+    """Metrics given by name or as functions, one or several or None, with their names.
+
+    Raises:
+        ValueError: where two have the same name.
+    """
+    given = [metrics] if isinstance(metrics, str) or callable(metrics) else (metrics or ())
+    measures = [resolve(metric, threshold) for metric in given]
+    names = [name for name, _ in measures]
+    for name in names:
+        if names.count(name) > 1 or name == "loss":
+            raise ValueError(f"metrics: two values would be called {name!r}; give the functions different names")
+    return measures
