@@ -1,10 +1,16 @@
 # make demo       train a network on real digits        make demo BACKEND=cupy
 # make test       the tests, on every usable backend
 # make test-all   the same with PyTorch, JAX and the other optional libraries installed first
-# make test-cupy  the same on CuPy: on a GPU, or on the emulated device where that is at hand
 # make check      format, lint, types
 # make examples   every example with small settings     make examples BACKEND=torch
-# Everything is installed into .venv, which `make clean` removes.
+#
+# CuPy, on the GPU or, where there is none, on an emulated device that is built first (tests/cudacpu/README.md):
+# make test-cupy         the tests on CuPy; on the emulated device the kernels are written to output/kernels
+# make test-cupy-orders  them in shuffled thread order; parts in reversed order, with poisoned memory, two devices
+# make test-cupy-wheel   what needs CuPy's wheel and no GPU: every function used is there; errors without a driver
+# make compile-kernels   the kernels of make test-cupy, by NVIDIA's compiler, for real architectures
+#
+# Everything is installed into .venv (and .venv-cupy), which `make clean` removes.
 
 PYTHON  ?= python3
 BACKEND ?= numpy
@@ -13,8 +19,16 @@ PY      := $(VENV)/bin/python
 # One release, so that everyone tests the same one, and on the CPU: the default build for Linux brings
 # gigabytes of CUDA along.
 TORCH   ?= torch==2.13.0
+# The release of CuPy that is emulated, and the compiler that goes with it.
+CUPY    ?= cupy-cuda13x==14.2.0 nvidia-cuda-nvrtc nvidia-cuda-runtime
+KERNELS ?= output/kernels
+ARCHITECTURES ?= 75 80 90 100 120
+WHEEL   := .venv-cupy
+ON_CUPY := tests/cudacpu/on-cupy
+# The tests of operations and one training run.
+PARTS   := tests/layers tests/test_losses.py tests/test_optimizers.py tests/test_same_numbers.py
 
-.PHONY: demo test test-all test-cupy check examples clean
+.PHONY: demo test test-all test-cupy test-cupy-orders test-cupy-wheel compile-kernels check examples clean
 
 $(PY):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "xnn needs Python 3.11 or newer; this is " + sys.version)'
@@ -38,7 +52,29 @@ test-all: $(VENV)/.installed-all
 	$(PY) -m pytest -n auto
 
 test-cupy: $(VENV)/.installed-test
-	$(PY) -m pytest --backend cupy
+	@rm -rf $(KERNELS)
+	CUDACPU_DUMP=$(abspath $(KERNELS)) $(ON_CUPY) $(PY) -m pytest -n 2 --backend cupy
+
+# The emulation itself against NumPy, then xnn on it.
+test-cupy-orders: $(VENV)/.installed-test
+	for order in 0 1 2; do \
+		CUDACPU_ORDER=$$order $(ON_CUPY) --emulated $(PY) tests/cudacpu/check_fidelity.py || exit 1; \
+	done
+	CUDACPU_ORDER=1 $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy $(PARTS)
+	CUDACPU_ORDER=2 $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy
+	CUDACPU_NOPOOL=1 $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy $(PARTS)
+	CUDACPU_DEVICES=2 $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy $(PARTS) tests/test_devices.py
+
+$(WHEEL)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(WHEEL)
+	$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check $(CUPY) -e '.[test]'
+	@touch $@
+
+test-cupy-wheel: $(WHEEL)/.installed
+	$(WHEEL)/bin/python -m pytest tests/test_cupy_names.py tests/test_cupy_errors.py
+
+compile-kernels: $(WHEEL)/.installed
+	$(WHEEL)/bin/python tests/cudacpu/compile_kernels.py $(KERNELS) $(ARCHITECTURES)
 
 check: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
@@ -51,4 +87,4 @@ examples: $(VENV)/.installed-examples
 	done
 
 clean:
-	rm -rf $(VENV) build dist output *.egg-info
+	rm -rf $(VENV) $(WHEEL) build dist output *.egg-info

@@ -56,6 +56,9 @@ class CupyBackend(Backend):
         self.xp = array_api_compat.cupy
         self.device = cupy.cuda.Device(number)
         self._cupy = cupy
+        from xnn.backends import cupy_deferred, cupy_recorder  # they need CuPy
+
+        self._deferred, self._recorder = cupy_deferred, cupy_recorder.namespace
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
         if not self.owns(x):
@@ -84,6 +87,17 @@ class CupyBackend(Backend):
         kernel = _kernel(equation, len(state), tuple(scalars))
         kernel(gradient, *state, *scalars.values())
         return tuple(state)
+
+    @property
+    def recorder(self) -> Any:
+        return self._recorder
+
+    def defer(self, array: Array) -> Array:
+        return self._deferred.defer(array)
+
+    def compute(self, arrays: Sequence[Array], packed: Sequence[Array] = ()) -> tuple[list[Array], Array | None]:
+        """All in as few kernels as possible; gradients arise in their places of the flat vector."""
+        return self._deferred.compute(arrays, packed)  # type: ignore[no-any-return]
 
     def info(self) -> dict[str, str]:
         cuda = self._cupy.cuda.runtime

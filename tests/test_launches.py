@@ -1,0 +1,333 @@
+"""What a training step on CuPy costs: kernels, matrix products, waits, copies; and that few kernels compute the same.
+
+Launches are counted on the emulated device. The reference for the numbers is the portable path: the same
+equations, every function of the standard a kernel of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from references import scaled_error
+
+import xnn
+from xnn.arrays import Backend
+
+cudacpu = pytest.importorskip("cudacpu", reason="kernels are counted on the emulated device, which is not here")
+if not hasattr(cudacpu, "count"):  # only the sources of it
+    pytest.skip("kernels are counted on the emulated device, which is not here", allow_module_level=True)
+
+from xnn.backends import cupy_deferred  # noqa: E402 (needs CuPy)
+from xnn.backends.cupy_backend import CupyBackend  # noqa: E402
+
+
+class PortableCupy(CupyBackend):
+    """CuPy, one function after the other."""
+
+    recorder, defer, compute, update = Backend.recorder, Backend.defer, Backend.compute, Backend.update
+
+
+CUPY, PORTABLE = xnn.get_backend("cupy"), PortableCupy()
+ROOT = np.random.default_rng(0)
+
+
+def labels(n, outputs):
+    return np.arange(n) % outputs
+
+
+def numbers(n, outputs):
+    return np.sin(np.arange(n * outputs)).reshape(n, outputs)
+
+
+def bits(n, outputs):
+    return np.arange(n * outputs).reshape(n, outputs) % 2
+
+
+def steps(layers, loss, optimizer, targets, backend=CUPY, n=64, inputs=32, outputs=10):
+    """A function that trains one step, as ``fit`` does."""
+    network = xnn.Network(layers, inputs=inputs, backend=backend, seed=0)
+    y = network.prepare(ROOT.normal(size=(n, inputs)), targets(n, outputs), loss, check_values=True)
+    state = optimizer.begin(network.backend, network.flat)
+
+    def step():
+        nonlocal state
+        with network.backend.scope():
+            _, g, _ = network.differentiate(*y, loss, packed=True)
+            θ, state = optimizer.step(network.backend, network.flat, g, state)
+            network.update(θ)
+
+    return step
+
+
+# name: layers, loss, optimizer, targets, outputs, most launches, matrix products
+NETWORKS = {
+    "three layers, Adam": (
+        [xnn.Dense(48), xnn.ReLU(), xnn.Dense(48), xnn.ReLU(), xnn.Dense(10)],
+        *(xnn.CrossEntropy(), xnn.Adam(), labels, 10, 8, 8),
+    ),
+    "BatchNorm and Dropout, AdamW": (
+        [xnn.Dense(48), xnn.BatchNorm(), xnn.ReLU(), xnn.Dropout(0.5), xnn.Dense(10)],
+        *(xnn.CrossEntropy(), xnn.AdamW(), labels, 10, 6, 5),
+    ),
+    "Sigmoid and Tanh, momentum": (
+        [xnn.Dense(48), xnn.Sigmoid(), xnn.Dense(48), xnn.Tanh(), xnn.Dense(10)],
+        *(xnn.CrossEntropy(), xnn.SGD(lr=0.1, momentum=0.9), labels, 10, 8, 8),
+    ),
+    "twenty layers": (
+        [layer for _ in range(19) for layer in (xnn.Dense(16), xnn.ReLU())] + [xnn.Dense(10)],
+        *(xnn.CrossEntropy(), xnn.Adam(), labels, 10, 42, 59),
+    ),
+    "LayerNorm and GELU": (
+        [xnn.Dense(48), xnn.LayerNorm(), xnn.GELU(), xnn.Dense(48), xnn.LayerNorm(), xnn.GELU(), xnn.Dense(10)],
+        *(xnn.CrossEntropy(), xnn.Adam(), labels, 10, 10, 8),
+    ),
+    "one output, RMSprop": (
+        [xnn.Dense(48), xnn.ReLU(), xnn.Dense(1)],
+        *(xnn.BinaryCrossEntropy(), xnn.RMSprop(), bits, 1, 6, 5),
+    ),
+    "autoencoder": (
+        [xnn.Dense(24), xnn.ReLU(), xnn.Dense(8), xnn.ReLU(), xnn.Dense(24), xnn.ReLU(), xnn.Dense(32)],
+        *(xnn.MeanSquaredError(), xnn.Adam(), numbers, 32, 10, 11),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_step_takes_few_launches_and_never_waits(name):
+    layers, loss, optimizer, targets, outputs, launches, products = NETWORKS[name]
+    step = steps(layers, loss, optimizer, targets, outputs=outputs)
+    step()
+    step()
+    with cudacpu.count(trace=True) as counted:
+        step()
+    assert counted.launch <= launches, [kernel[0] for kernel in counted.kernels]
+    assert counted.gemm == products
+    assert (counted.sync, counted.d2h, counted.h2d, counted.d2d) == (0, 0, 0, 0)
+    assert counted.malloc == 0 or "CUDACPU_NOPOOL" in os.environ  # all memory comes from the pool
+
+
+def test_gathering_the_batch_adds_two_launches_and_an_epoch_reads_back_once():
+    layers, loss, optimizer, *_ = NETWORKS["three layers, Adam"]
+    x, y = ROOT.normal(size=(320, 32)), labels(320, 10)
+
+    def epoch(examples):
+        network = xnn.Network(layers, inputs=32, backend="cupy", seed=0)
+        with cudacpu.count() as counted:
+            network.fit(x[:examples], y[:examples], loss=loss, optimizer=optimizer, batch_size=32)
+        return counted
+
+    epoch(64)
+    two, ten = epoch(64), epoch(320)
+    assert ten.launch - two.launch <= 8 * (8 + 2) + 1  # CuPy joins the costs of many steps in two kernels
+    assert ten.gemm - two.gemm == 8 * 8
+    assert (ten.d2h, ten.sync) == (two.d2h, two.sync)
+    assert ten.h2d <= two.h2d + 1  # to join many costs CuPy uploads their addresses
+
+
+def test_few_launches_for_weights_penalties_clipping_and_settings():
+    """No wait and no copy; what they add to the eight launches."""
+    layers, _, optimizer, targets, *_ = NETWORKS["three layers, Adam"]
+    for loss in (
+        xnn.CrossEntropy(label_smoothing=0.1),
+        xnn.CrossEntropy(class_weights=tuple(range(1, 11))),
+        xnn.CrossEntropy(class_weights=tuple(range(1, 11)), ignore_index=3),
+    ):
+        step = steps(layers, loss, optimizer, targets)
+        step()
+        with cudacpu.count() as counted:
+            step()
+        assert counted.launch <= 10
+        assert (counted.sync, counted.d2h, counted.h2d) == (0, 0, 0)
+
+
+# -- The same numbers ------------------------------------------------------------------------------------------------
+
+ACTIVATIONS = [
+    *(xnn.Identity(), xnn.Sigmoid(), xnn.Tanh(), xnn.ReLU(), xnn.LeakyReLU(0.1), xnn.LeakyReLU(1.5), xnn.PReLU()),
+    *(xnn.ELU(), xnn.ELU(0.5), xnn.SELU(), xnn.GELU(), xnn.GELU(approximate="tanh"), xnn.SiLU()),
+    *(xnn.Softplus(), xnn.Softplus(2.0, 1.0), xnn.HardTanh(), xnn.Softmax(), xnn.LogSoftmax()),
+    *(xnn.BatchNorm(), xnn.LayerNorm(), xnn.Dropout(0.4), xnn.Dropout(1.0)),
+]
+LOSSES = [
+    *((loss, numbers) for loss in (xnn.SquaredError(), xnn.SquaredError(half=True), xnn.MeanSquaredError())),
+    *((loss, numbers) for loss in (xnn.MeanAbsoluteError(), xnn.Huber(0.3), xnn.LogCosh())),
+    *((loss, bits) for loss in (xnn.Hinge(), xnn.BinaryCrossEntropy(), xnn.BinaryCrossEntropy(3.0))),
+    *((loss, bits) for loss in (xnn.PoissonNLL(), xnn.PoissonNLL(full=True), xnn.CrossEntropy())),
+    (xnn.CrossEntropy(), labels),
+    (xnn.CrossEntropy(label_smoothing=0.1, class_weights=(1.0, 2.0, 0.5)), labels),
+    (xnn.CrossEntropy(ignore_index=1), labels),
+    (xnn.CrossEntropy(label_smoothing=0.1, class_weights=(1.0, 2.0, 0.5)), bits),
+]
+
+
+def compare(layers, loss, targets, n, dtype, weights=None, penalty=None, inputs=4, outputs=3):
+    """Outputs, cost, gradients, errors and buffers on the two paths."""
+    given = np.random.default_rng(1).normal(size=(n, inputs))
+    found = []
+    for backend in (CUPY, PORTABLE):
+        x = backend.asarray(given, dtype)
+        network = xnn.Network(layers, inputs=inputs, backend=backend, dtype=dtype, seed=5)
+        y, options = targets(n, outputs).tolist(), {"sample_weight": weights}
+        results = {f"δ{i}": δ for i, δ in enumerate(network.deltas(x, y, loss, **options))}
+        cost, gradients = network.gradients(x, y, loss, penalty=penalty, **options)
+        results |= {"cost": cost, **gradients, **network.buffers, "prediction": network.predict(x)}
+        results["training"] = network.forward(x, training=True)
+        assert all(backend.owns(a) and str(a.dtype) == dtype for a in results.values())
+        found.append({name: backend.to_numpy(a) for name, a in results.items()})
+    ours, reference = found
+    tolerance = 2e-6 if dtype == "float32" else 1e-14
+    largest = max(np.abs(reference[name]).max() for name in gradients)
+    for name, a in reference.items():
+        assert ours[name].shape == a.shape
+        if name in gradients:  # that of a bias below a BatchNorm is rounding alone
+            assert np.abs(ours[name] - a).max() <= tolerance * largest * 10, name
+        else:
+            assert scaled_error(ours[name], a) <= tolerance * 10, name
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layer", ACTIVATIONS, ids=repr)
+def test_layers_compute_the_same(layer, dtype):
+    for n in (1, 7, 64):
+        compare([xnn.Dense(5), layer, xnn.Dense(3)], xnn.MeanSquaredError(), numbers, n, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("loss", "targets"), LOSSES, ids=lambda value: getattr(value, "__name__", repr(value)))
+def test_losses_compute_the_same(loss, targets, dtype):
+    for n in (1, 7, 64):
+        compare([xnn.Dense(3)], loss, targets, n, dtype)
+    compare([xnn.Dense(3)], loss, targets, 7, dtype, weights=[1.0, 2.0, 0.0, 0.5, 1.0, 1.0, 3.0])
+
+
+@dataclass(frozen=True)
+class Odd(xnn.Layer):
+    """A layer of someone who knows nothing of kernels: axes of all kinds, other types, CuPy's own functions."""
+
+    def forward(self, xp, x):
+        rank = xp.astype(xp.argsort(x, axis=1), x.dtype)
+        s = xp.sum(x, axis=1)  # (n,): with as many rows as columns it is added to the columns
+        y = x + (s if x.shape[0] == x.shape[1] else xp.mean(x)) + xp.var(x, axis=0) * 0.1
+        y += 0.01 * rank + xp.roll(x, 1, axis=0) * np.float32(0.5)
+        return xp.concat([y[:, 1:], xp.cumulative_sum(y, axis=1)[:, :1]], axis=1) @ xp.ones((5, 5), dtype=x.dtype), ()
+
+    def delta(self, xp, δ, y, kept, x):
+        return (x.T * xp.max(δ, axis=1)).T + xp.min(xp.abs(δ.T), axis=0)[:, None] ** 3 + 1.0 / (2.0 + x**2)
+
+
+def test_what_is_not_noted_is_done_at_once():
+    for n in (1, 5, 7):
+        compare([xnn.Dense(5), Odd(), xnn.Dense(3)], xnn.SquaredError(), numbers, n, "float64")
+
+
+def test_a_deep_mixture_computes_the_same():
+    layers = [
+        *(xnn.Standardize(0.1, 2.0), xnn.LayerNorm(), xnn.Softmax(), xnn.BatchNorm(), xnn.Dropout(0.2)),
+        *(xnn.Reshape((2, 2)), xnn.Dense(3, bias=False), xnn.PReLU(), xnn.LayerNorm(), xnn.GELU(), xnn.Flatten()),
+        *(xnn.BatchNorm(), xnn.LayerNorm(), xnn.SiLU(), xnn.Dense(3), xnn.LogSoftmax()),
+    ]
+    for n in (2, 64):
+        for penalty in (None, xnn.ElasticNet(0.1, 0.2)):
+            compare(layers, xnn.CrossEntropy(), labels, n, "float64", penalty=penalty)
+
+
+def test_the_bits_of_functions_of_entries_are_those_of_single_kernels():
+    """So that an expression that is computed twice, forward and backward, is the same both times."""
+    x = np.random.default_rng(3).normal(size=(200, 40)) * 3
+    layers = [
+        xnn.Standardize(0.3, 1.7),
+        xnn.SiLU(),
+        xnn.Dropout(0.3),
+        xnn.GELU(),
+        xnn.ELU(),
+        xnn.Softplus(),
+        xnn.Tanh(),
+    ]
+    outputs = [
+        xnn.Network(layers, inputs=40, backend=backend, seed=1).forward(x, training=True)
+        for backend in (CUPY, PORTABLE)
+    ]
+    assert outputs[0].tobytes() == outputs[1].tobytes()
+
+
+# -- Deferred arrays themselves --------------------------------------------------------------------------------------
+
+
+def random_expression(seed):
+    """The same random computation, deferred and by NumPy: pairs of results."""
+    g = np.random.default_rng(seed)
+    n, m = [(3, 5), (4, 4), (1, 4), (5, 1), (40, 300), (300, 9), (2000, 3), (3, 9000)][seed % 8]
+    pairs = []
+    for shape in [(n, m), (n, m), (m,), (n, 1), (1, m), (n,), ()]:
+        a = g.normal(size=shape)
+        pairs.append((CUPY.defer(CUPY.asarray(a)), a))
+    while len(pairs) < 20:
+        (d, a), (e, b) = (pairs[g.integers(len(pairs))] for _ in range(2))
+        if not np.ndim(a):
+            continue
+        along = {"axis": int(g.integers(-1, 2)), "keepdims": bool(g.integers(2))}
+        new = {
+            0: lambda xp, a, b: xp.subtract(a, b),
+            1: lambda xp, a, b: xp.maximum(a, b) * 0.5,
+            2: lambda xp, a, b: xp.tanh(a) / (1.0 + xp.abs(b)),
+            3: lambda xp, a, b, along=along: xp.sum(a, **along),
+            4: lambda xp, a, b, along=along: xp.max(a, **along),
+            5: lambda xp, a, b: xp.sum(a),
+            6: lambda xp, a, b: a.T @ b if a.ndim == b.ndim == 2 else a * b,
+            7: lambda xp, a, b: xp.reshape(a, (-1, 1) if a.ndim == 1 else (1, -1)),
+            8: lambda xp, a, b: xp.where(a > b, a, 0.0),
+            9: lambda xp, a, b: a.T + 1.0,
+        }[int(g.integers(10))]
+        try:
+            y = new(np, a, b)
+        except ValueError:  # the shapes do not fit
+            continue
+        if y.size < 100_000 and np.abs(y).max() < 1e6:
+            pairs.append((new(CUPY.recorder, d, e), y))
+    return [pairs[-1], *(pairs[g.integers(len(pairs))] for _ in range(3))]
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_random_expressions(seed):
+    pairs = random_expression(seed)
+    results, _ = CUPY.compute([d for d, _ in pairs])
+    for result, (_, y) in zip(results, pairs, strict=True):
+        assert result.shape == y.shape
+        assert scaled_error(result.get(), y) < 1e-12
+
+
+def test_a_deferred_array_is_an_array_for_those_who_do_not_know():
+    import cupy
+
+    xp, a = CUPY.recorder, np.arange(6.0).reshape(2, 3)
+    d = CUPY.defer(CUPY.asarray(a)) * 2.0
+    assert (d.shape, d.ndim, d.size, str(d.dtype), len(d)) == ((2, 3), 2, 6, "float64", 2)
+    assert d.__array_namespace__() is xp
+    assert float(xp.sum(d)) == 30.0
+    assert int(d[0, 1]) == 2
+    assert bool(xp.all(d == 2 * a.tolist()[0][0] + d))
+    assert (cupy.sqrt(d).get() == np.sqrt(2 * a)).all()
+    assert (cupy.asarray(d).get() == 2 * a).all()
+    assert ((CUPY.asarray(a) + d).now.get() == 3 * a).all()
+    before = d
+    d += 1.0
+    assert (d.now.get() == 2 * a + 1).all()
+    assert (before.now.get() == 2 * a).all()
+    with pytest.raises(TypeError, match="not changed in place"):
+        d[0, 0] = 1.0
+    with pytest.raises(ValueError, match=r"broadcast|operands|shape"):
+        d + CUPY.asarray(np.zeros(4))
+    assert xp.sum(CUPY.defer(CUPY.asarray(np.zeros((0, 3)))), axis=0).shape == (3,)
+
+
+def test_gradients_arise_in_the_flat_vector():
+    network = xnn.Network([xnn.Dense(5), xnn.PReLU(), xnn.Dense(3)], inputs=4, backend="cupy", dtype="float64", seed=2)
+    loss, x, y = xnn.CrossEntropy(), ROOT.normal(size=(7, 4)), labels(7, 3)
+    _, gradients = network.gradients(x, y, loss)
+    _, g, _ = network.differentiate(*network.prepare(x, y, loss), loss, packed=True)
+    packed = network.layout.unpack(CUPY.xp, g)
+    assert all((a == b).all() for a, b in zip(packed, gradients.values(), strict=True))
+    assert type(g) is type(packed[0]) is not cupy_deferred.Deferred
