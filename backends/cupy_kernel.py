@@ -39,11 +39,20 @@ def matrix(shape: tuple[int, ...]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Form:
-    """Over which matrix a kernel runs, and along which axis it sums: 1 along the rows, 0 along the columns."""
+    """Over which matrix a kernel runs, and along which axis it sums: 1 along the rows, 0 along the columns.
+
+    ``part`` tells kernels apart that would have too many results as one.
+    """
 
     rows: int
     columns: int
     axis: int | None = None
+    part: int = 0
+
+    @property
+    def entries(self) -> tuple[int, int]:
+        """The matrix itself."""
+        return self.rows, self.columns
 
     @property
     def lanes(self) -> tuple[int, int]:
@@ -203,7 +212,7 @@ class Writer:
             return self._lane(k)
         if k not in self.of_entry:
             shape = matrix(self.graph.shapes[k])
-            if shape == (self.form.rows, self.form.columns):
+            if shape == self.form.entries:
                 place = "e"
             elif self.form.axis is not None and shape in (self.form.lanes, (1, 1)):
                 return self._lane(k)  # the same all along the lane: once is enough

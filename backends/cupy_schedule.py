@@ -15,6 +15,7 @@ A schedule depends on what was noted alone, not on the numbers: it is made once,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -26,6 +27,9 @@ from xnn.backends.cupy_kernel import Form, Graph, Kernel, Writer, matrix
 __all__ = ["evaluate"]
 
 Group: TypeAlias = tuple[int, int, Form]  # round, stage and form: what may share a kernel
+
+_DEEP = 100  # so many functions of functions are left to one kernel
+_MANY = 64  # so many results that depend on no sum are left to one kernel, whose arguments must fit 4 KiB
 
 _schedules: dict[Any, Schedule] = {}
 _compiled: dict[str, Any] = {}
@@ -87,6 +91,8 @@ class Schedule:
         self.stage = [0] * len(ops)
         self.form: list[Form | None] = [None] * len(ops)
         self.lane = [False] * len(ops)  # whether there is one for each lane of the form
+        self.depth = [0] * len(ops)  # of functions of functions in its kernel
+        self.cut: set[int] = set()  # what is so deep that the next function is left to the next round
         for k in everything:
             if self.fusible[k]:
                 self._place(k)
@@ -104,8 +110,11 @@ class Schedule:
         """In which round and stage, and in a kernel of what form if that matters, k can be computed."""
         graph, op = self.graph, self.graph.ops[k]
         arrays = list(graph.arrays(k))
-        self.round[k] = max((self.round[a] for a in arrays), default=0)
+        self.round[k] = max((self.round[a] + (a in self.cut) for a in arrays), default=0)
         beside = [a for a in arrays if self.fusible[a] and self.round[a] == self.round[k]]
+        self.depth[k] = 1 + max((self.depth[a] for a in beside), default=0)
+        if self.depth[k] > _DEEP:
+            self.cut.add(k)
         stage = max((self.stage[a] for a in beside), default=0)
         needed = [a for a in beside if self.stage[a] == stage and self.form[a] is not None]
         forms = {self.form[a] for a in needed}
@@ -122,14 +131,14 @@ class Schedule:
                 graph.shapes[a] == graph.shapes[k] or (a not in needed and prod(graph.shapes[a]) == 1) for a in arrays
             )
             if forms or not (lane or self._enters(k, form, needed)):
-                stage, form = stage + 1, None
+                stage, form, lane = stage + 1, None, False
         self.stage[k], self.form[k], self.lane[k] = stage, form, lane
 
     def _enters(self, k: int, form: Form | None, needed: list[int]) -> bool:
         """Whether k can be computed entry by entry in a kernel of this form, from what it needs of this kernel."""
         assert form is not None
         shapes = self.graph.shapes
-        return matrix(shapes[k]) == (form.rows, form.columns) and all(
+        return matrix(shapes[k]) == form.entries and all(
             not self.lane[a] or matrix(shapes[a]) == form.lanes for a in needed
         )
 
@@ -143,7 +152,7 @@ class Schedule:
                 self.home[k] = self.round[k], self.stage[k], form
                 self.groups.setdefault(self.home[k], [])
         operands = {a for k in everything if not self.fusible[k] for a in self.graph.arrays(k)}
-        for k in sorted({*self.targets, *operands}):
+        for k in sorted({*self.targets, *operands, *self.cut}):
             if self.fusible[k]:
                 self.home[k] = self._host(k)
                 self.groups.setdefault(self.home[k], []).append(k)
@@ -153,16 +162,13 @@ class Schedule:
 
     def _host(self, k: int) -> Group:
         """The group for k: that of its form, or one over the same matrix that comes no earlier, or its own."""
-        form, matrix_of_k = self.form[k], matrix(self.graph.shapes[k])
+        form, now, stage = self.form[k], self.round[k], self.stage[k]
         if form is not None:
-            return self.round[k], self.stage[k], form
-        hosts = [
-            group
-            for group in self.groups
-            if group[0] == self.round[k] and group[1] >= self.stage[k]
-            and (group[2].rows, group[2].columns) == matrix_of_k
-        ]  # fmt: skip
-        return min(hosts, key=_when, default=(self.round[k], self.stage[k], Form(*matrix_of_k)))
+            return now, stage, form
+        own = Form(*matrix(self.graph.shapes[k]))
+        beside = [g for g in self.groups if g[0] == now and g[1] >= stage and g[2].entries == own.entries]
+        hosts = [group for group in beside if len(self.groups[group]) < _MANY]
+        return min(hosts, key=_when, default=(now, stage, replace(own, part=len(beside))))
 
     def _has(self, group: Group, k: int) -> bool:
         """Whether k is there when this group is computed."""

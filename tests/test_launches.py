@@ -109,38 +109,49 @@ def test_a_step_takes_few_launches_and_never_waits(name):
     assert counted.malloc == 0 or "CUDACPU_NOPOOL" in os.environ  # all memory comes from the pool
 
 
-def test_gathering_the_batch_adds_two_launches_and_an_epoch_reads_back_once():
+def epoch(examples, **options):
+    """What ``fit`` costs for an epoch in batches of 32 examples."""
     layers, loss, optimizer, *_ = NETWORKS["three layers, Adam"]
-    x, y = ROOT.normal(size=(320, 32)), labels(320, 10)
+    network = xnn.Network(layers, inputs=32, backend="cupy", seed=0)
+    x, y = ROOT.normal(size=(examples, 32)), labels(examples, 10)
+    with cudacpu.count() as counted:
+        network.fit(x, y, **{"loss": loss, "optimizer": optimizer, "batch_size": 32} | options)
+    return counted
 
-    def epoch(examples):
-        network = xnn.Network(layers, inputs=32, backend="cupy", seed=0)
-        with cudacpu.count() as counted:
-            network.fit(x[:examples], y[:examples], loss=loss, optimizer=optimizer, batch_size=32)
-        return counted
 
+def test_gathering_the_batch_adds_two_launches():
     epoch(64)
     two, ten = epoch(64), epoch(320)
     assert ten.launch - two.launch <= 8 * (8 + 2) + 1  # CuPy joins the costs of many steps in two kernels
     assert ten.gemm - two.gemm == 8 * 8
+
+
+OPTIONS = {
+    "plain": {},
+    "penalty": {"penalty": xnn.ElasticNet(1e-4, 1e-4)},
+    "clipping": {"clip_norm": 1.0, "clip_value": 0.5},
+    "schedule and stopping": {"optimizer": xnn.SGD(lr=xnn.schedules.Cosine(0.1, 100)), "tol": 1e-9},
+    "class weights": {"loss": xnn.CrossEntropy(label_smoothing=0.1, class_weights=tuple(range(1, 11)))},
+    "examples left out": {"loss": xnn.CrossEntropy(ignore_index=3)},
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_epoch_waits_as_often_as_one_of_other_length(name):
+    epoch(64, **OPTIONS[name])
+    two, ten = epoch(64, **OPTIONS[name]), epoch(320, **OPTIONS[name])
     assert (ten.d2h, ten.sync) == (two.d2h, two.sync)
     assert ten.h2d <= two.h2d + 1  # to join many costs CuPy uploads their addresses
 
 
-def test_few_launches_for_weights_penalties_clipping_and_settings():
-    """No wait and no copy; what they add to the eight launches."""
+def test_a_step_with_all_settings_of_the_cost_takes_few_launches():
     layers, _, optimizer, targets, *_ = NETWORKS["three layers, Adam"]
-    for loss in (
-        xnn.CrossEntropy(label_smoothing=0.1),
-        xnn.CrossEntropy(class_weights=tuple(range(1, 11))),
-        xnn.CrossEntropy(class_weights=tuple(range(1, 11)), ignore_index=3),
-    ):
-        step = steps(layers, loss, optimizer, targets)
+    loss = xnn.CrossEntropy(label_smoothing=0.1, class_weights=tuple(range(1, 11)), ignore_index=3)
+    step = steps(layers, loss, optimizer, targets)
+    step()
+    with cudacpu.count() as counted:
         step()
-        with cudacpu.count() as counted:
-            step()
-        assert counted.launch <= 10
-        assert (counted.sync, counted.d2h, counted.h2d) == (0, 0, 0)
+    assert counted.launch <= 10
 
 
 # -- The same numbers ------------------------------------------------------------------------------------------------
@@ -297,6 +308,19 @@ def test_random_expressions(seed):
     for result, (_, y) in zip(results, pairs, strict=True):
         assert result.shape == y.shape
         assert scaled_error(result.get(), y) < 1e-12
+
+
+def test_long_and_wide_expressions():
+    """Kernels have a limit to their arguments, and Python one to its recursion."""
+    a = np.linspace(0.5, 1.5, 12).reshape(3, 4)
+    d = x = CUPY.defer(CUPY.asarray(a))
+    for _ in range(700):  # Newton's for the root
+        x = 0.5 * (x + d / x)
+    many = [x, *(d + float(i) for i in range(300)), *(CUPY.recorder.sum(d * float(i), axis=0) for i in range(100))]
+    results, _ = CUPY.compute(many)
+    assert scaled_error(results[0].get(), np.sqrt(a)) < 1e-14
+    assert all((results[1 + i].get() == a + float(i)).all() for i in range(300))
+    assert all(scaled_error(results[301 + i].get(), (a * float(i)).sum(axis=0)) < 1e-14 for i in range(1, 100))
 
 
 def test_a_deferred_array_is_an_array_for_those_who_do_not_know():

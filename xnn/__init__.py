@@ -4,6 +4,8 @@ The mathematics never names an array library; a backend runs it on NumPy, CuPy, 
 others. Start with ``Network``, ``Dense`` and ``Network.fit``.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from xnn import initializers, layers, losses, metrics, optimizers, penalties, plot, schedules
 from xnn.anomaly import detect_anomaly
 from xnn.arrays import Backend, BackendError, available_backends, get_backend, set_backend, to_numpy, use_backend
@@ -68,7 +70,25 @@ from xnn.optimizers import (
 )  # fmt: skip
 from xnn.penalties import L1, L2, ElasticNet, Penalty
 
+if TYPE_CHECKING:
+    from xnn.autodiff.check import check_gradients
+    from xnn.autodiff.custom import stop_gradient
+    from xnn.autodiff.matrices import hessian, hvp, jacobian
+    from xnn.autodiff.modes import derivative, grad, jvp, linearize, value_and_grad, vjp
+    from xnn.autodiff.show import show
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Automatic differentiation is imported when it is used first: importing it takes a third of the rest."""
+    from importlib import import_module
+
+    autodiff = import_module("xnn.autodiff")
+    if name in __all__ or name == "autodiff":
+        return autodiff if name == "autodiff" else getattr(autodiff, name)
+    raise AttributeError(f"module 'xnn' has no attribute {name!r}")
+
 
 __all__ = [
     "ELU", "GELU", "L1", "L2", "SELU", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "AnomalyError",
@@ -78,7 +98,8 @@ __all__ = [
     "LogSoftmax", "Loss", "MeanAbsoluteError", "MeanSquaredError", "Minimum", "NAdam", "Network", "NotFittedError",
     "Operation", "Optimizer", "PReLU", "Parameter", "Penalty", "PoissonNLL", "RAdam", "RMSprop", "ReLU",
     "ReduceLROnPlateau", "Reshape", "Rprop", "SiLU", "Sigmoid", "Softmax", "Softplus", "SquaredError",
-    "Standardize", "Tanh", "available_backends", "clip_by_norm", "clip_by_value", "detect_anomaly", "get_backend",
-    "initializers", "layers", "load", "losses", "metrics", "minimize", "optimizers", "penalties", "plot", "schedules",
-    "set_backend", "to_numpy", "use_backend",
+    "Standardize", "Tanh", "available_backends", "check_gradients", "clip_by_norm", "clip_by_value", "derivative",
+    "detect_anomaly", "get_backend", "grad", "hessian", "hvp", "initializers", "jacobian", "jvp", "layers",
+    "linearize", "load", "losses", "metrics", "minimize", "optimizers", "penalties", "plot", "schedules",
+    "set_backend", "show", "stop_gradient", "to_numpy", "use_backend", "value_and_grad", "vjp",
 ]  # fmt: skip
