@@ -34,14 +34,12 @@ class CupyBackend(Backend):
         try:
             count = cupy.cuda.runtime.getDeviceCount()
         except cupy.cuda.runtime.CUDARuntimeError as error:
-            raise BackendError(
-                f"backend 'cupy' finds no usable NVIDIA driver: {error}; install or update the driver, "
-                "and see that nvidia-smi lists the GPU"
-            ) from error
+            raise BackendError(f"backend 'cupy' cannot be used here: {_no_device(cupy, error)}") from error
         number = int(device or 0)
         if number >= count:
             raise BackendError(
-                f"backend 'cupy' has no device {number}: this machine has {count} GPU(s), counted from 0"
+                f"backend 'cupy' has no device {number}: this machine has {count} GPU(s), the last one is "
+                f"'cupy:{count - 1}'; python -m xnn info shows it"
             )
         try:
             # The import succeeds without CUDA's compiler and its libraries: try one of each.
@@ -103,12 +101,33 @@ class CupyBackend(Backend):
         cuda = self._cupy.cuda.runtime
         properties = cuda.getDeviceProperties(self.device.id)
         words = f"{properties['name'].decode()}, {properties['totalGlobalMem'] / 2**30:.0f} GiB"
-        words += f", CUDA {cuda.runtimeGetVersion()}, driver {cuda.driverGetVersion()}"
+        words += f", CUDA {_version(cuda.runtimeGetVersion())}, driver {_version(cuda.driverGetVersion())}"
         import cupy_backends
 
         if hasattr(cupy_backends, "_CUDACPU"):  # a build that runs kernels on the CPU, for tests
             words = f"emulated on the CPU: {words}"
         return {"version": self._cupy.__version__, "device": words}
+
+
+def _version(number: int) -> str:
+    """CUDA's way to write a version in a number: 13000 is 13.0."""
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def _no_device(cupy: Any, error: Exception) -> str:
+    """Why no device can be counted, and what to do about it."""
+    driver = cupy.cuda.runtime.driverGetVersion()
+    if driver == 0:
+        return f"there is no NVIDIA driver ({error}); install it, and see that nvidia-smi lists the GPU"
+    if "InsufficientDriver" in str(error):
+        return (
+            f"the NVIDIA driver is too old, it is for CUDA {_version(driver)} ({error}); update it (nvidia-smi "
+            'shows it), or take the CuPy for CUDA 12: pip install "cupy-cuda12x[ctk]"'
+        )
+    return (
+        f"the NVIDIA driver shows no GPU ({error}); see that nvidia-smi lists it, and that CUDA_VISIBLE_DEVICES "
+        "does not hide it"
+    )
 
 
 @functools.cache

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from array_api_compat import array_namespace
 
 import xnn
 from xnn.errors import DivergenceWarning
@@ -395,7 +396,7 @@ def test_the_gradient_is_found_where_none_is_given(backend):
     theta = {"w": backend.asarray([0.0, 0.0], "float64"), "b": backend.asarray(0.0, "float64")}
 
     def cost(θ):
-        xp = θ["w"].__array_namespace__()
+        xp = array_namespace(θ["w"])
         return xp.sum((θ["w"] - 3.0) ** 2) + (θ["b"] + 1.0) ** 2
 
     found = minimize(cost, theta, optimizer=SGD(lr=0.2))

@@ -185,14 +185,17 @@ def counted_reads(monkeypatch):
 
 
 def test_fit_reads_the_costs_once_an_epoch(monkeypatch):
-    """A whole ``fit`` on the meta device: batches are gathered there, and only the costs of an epoch come back."""
+    """A whole ``fit`` on the meta device: batches are gathered there, and only the costs of an epoch come back.
+
+    Without weights: ``fit`` looks at their values once, before the first step.
+    """
     pytest.importorskip("torch")
     network = xnn.Network(NETWORKS["the others"], inputs=INPUTS, backend="torch:meta", seed=0)
     y = TARGETS["CrossEntropy"]
     with counted_reads(monkeypatch) as shapes:
         history = network.fit(
             X, y, loss=xnn.CrossEntropy(), optimizer=xnn.AdamW(), epochs=3, batch_size=3, clip_norm=1.0,
-            sample_weight=np.ones(EXAMPLES), penalty=xnn.L2(1e-3),
+            penalty=xnn.L2(1e-3),
         )  # fmt: skip
     assert shapes == [(3,)] * 3  # three epochs of three steps
     assert history["loss"] == [0.0, 0.0, 0.0]

@@ -300,24 +300,23 @@ class Network:
             cost = cost + self._penalty(penalty)
             for k, w in self._penalized():
                 gradients[k] = gradients[k] + penalty.slope(xp, w)
-        learned: list[tuple[int, str, Array]] = []
+        news: dict[tuple[int, str], Array] = {}
         if training:
             for i, own in enumerate(self._buffers):
                 if own:
-                    new = self.layers[i].learned(xp, self._deferred(own), records[i].x, records[i].kept)
-                    learned += [(i, name, array) for name, array in new.items()]
-        errors = [] if deltas is None else deltas
-        wanted = [cost, a, *errors, *(array for _, _, array in learned)]
-        if packed:
-            (cost, a, *rest), g = backend.compute(wanted, gradients)
-        else:
-            (cost, a, *rest), _ = backend.compute([*wanted, *gradients])
-            g = rest[len(rest) - len(gradients) :]
-        errors[:] = rest[: len(errors)]
+                    learned = self.layers[i].learned(xp, self._deferred(own), records[i].x, records[i].kept)
+                    news |= {(i, name): array for name, array in learned.items()}
+        wanted = [cost, a, *news.values(), *(deltas or ())]
+        results, g = backend.compute(wanted, gradients) if packed else backend.compute(wanted + gradients)
+        cost, a = results[0], results[1]
+        if not packed:
+            g = results[len(wanted) :]
+        if deltas is not None:
+            deltas[:] = results[2 + len(news) : len(wanted)]
         if training:
-            if learned:
+            if news:
                 self._buffers = [dict(own) for own in self._buffers]
-                for (i, name, _), array in zip(learned, rest[len(errors) :], strict=False):
+                for (i, name), array in zip(news, results[2:], strict=False):
                     self._buffers[i][name] = array
             self.step += 1
         return cost, g, a
