@@ -71,6 +71,8 @@ def test_lists_of_numbers_and_empty_structures():
 
 def test_no_host_round_trip_on_a_gpu():
     cudacpu = pytest.importorskip("cudacpu", reason="waits are counted on the emulated device, which is not here")
+    if not hasattr(cudacpu, "count"):  # only the sources of it
+        pytest.skip("waits are counted on the emulated device, which is not here")
     import xnn
 
     backend = xnn.get_backend("cupy")

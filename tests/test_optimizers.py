@@ -270,6 +270,8 @@ def _copies(backend, arrays):
 
 def test_a_step_on_cupy_is_one_kernel():
     cudacpu = pytest.importorskip("cudacpu", reason="kernels are counted on the emulated device, which is not here")
+    if not hasattr(cudacpu, "count"):  # only the sources of it
+        pytest.skip("kernels are counted on the emulated device, which is not here")
     backend = xnn.get_backend("cupy")
     start, gradients = problem()
     for optimizer in VARIANTS:

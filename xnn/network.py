@@ -315,7 +315,7 @@ class Network:
             deltas[:] = results[2 + len(news) : len(wanted)]
         if training:
             if news:
-                self._buffers = [dict(own) for own in self._buffers]
+                self._buffers = [own and dict(own) for own in self._buffers]
                 for (i, name), array in zip(news, results[2:], strict=False):
                     self._buffers[i][name] = array
             self.step += 1
@@ -428,7 +428,9 @@ class Network:
         views = self.layout.unpack(self.backend.xp, θ)
         self._deferred_θ = self.layout.by_layer([self.backend.defer(view) for view in views])
 
-    def _deferred(self, buffers: Mapping[str, Array]) -> dict[str, Array]:
+    def _deferred(self, buffers: Mapping[str, Array]) -> Mapping[str, Array]:
+        if self.backend.recorder is self.backend.xp:
+            return buffers
         return {name: self.backend.defer(array) for name, array in buffers.items()}
 
     def update(self, θ: Array) -> None:
