@@ -87,6 +87,13 @@ def test_a_backend_made_by_hand_does_not_take_the_place_of_the_named_one():
     assert xnn.get_backend("array_api_strict") is named
 
 
+def test_an_error_by_the_environment_names_the_variable(monkeypatch):
+    monkeypatch.setenv("XNN_BACKEND", "nunpy")
+    monkeypatch.setattr(arrays, "_default", None)
+    with pytest.raises(xnn.BackendError, match=r"unknown backend 'nunpy'.*XNN_BACKEND"):
+        xnn.get_backend()
+
+
 def test_an_unknown_backend_lists_the_known_ones():
     with pytest.raises(xnn.BackendError, match=r"unknown backend 'nunpy'.*numpy, cupy, torch, jax, array_api_strict"):
         xnn.get_backend("nunpy")

@@ -357,6 +357,19 @@ def test_checkpoint_of_the_best(tmp_path):
     assert [θ for _, θ in run.network.files] == [1, 2, 4]
 
 
+def test_settings_of_callbacks_are_checked():
+    for make, error in (
+        (lambda: EarlyStopping(patience=-1), ValueError),
+        (lambda: EarlyStopping(patience=1.5), TypeError),
+        (lambda: EarlyStopping(min_delta="x"), TypeError),
+        (lambda: ReduceLROnPlateau(patience="x"), TypeError),
+        (lambda: ReduceLROnPlateau(min_lr=-1.0), ValueError),
+        (lambda: Checkpoint("x", every=2.5), TypeError),
+    ):
+        with pytest.raises(error, match=r"EarlyStopping|ReduceLROnPlateau|Checkpoint"):
+            make()
+
+
 def test_checkpoint_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"create the folder .*missing"):
         train([Checkpoint(tmp_path / "missing" / "x.safetensors")], [1])
@@ -366,7 +379,7 @@ def test_checkpoint_errors(tmp_path):
         train([Checkpoint(tmp_path / "{}.safetensors")], [1])
     with pytest.raises(ValueError, match="watches 'acc'"):
         train([Checkpoint(tmp_path / "x", monitor="acc")], [1])
-    with pytest.raises(ValueError, match="every to be 1 epoch or more; got 0"):
+    with pytest.raises(ValueError, match="every must be at least 1, got 0"):
         Checkpoint("x", every=0)
 
 

@@ -188,13 +188,21 @@ def get_backend(name: str | Backend | None = None) -> Backend:
     """
     if isinstance(name, Backend):
         return name
+    named_by_environment = False
     if name is None:
-        name = _chosen.get() or _default or os.environ.get("XNN_BACKEND") or "numpy"
+        name = _chosen.get() or _default
+        named_by_environment = name is None
+        name = name or os.environ.get("XNN_BACKEND") or "numpy"
     if not isinstance(name, str):
         raise BackendError(f"a backend is given by its name, such as 'numpy' or 'cupy:1'; got {name!r}")
     if name not in _instances:
         library, _, device = name.partition(":")
-        _instances[name] = _load(library)(device)
+        try:
+            _instances[name] = _load(library)(device)
+        except BackendError as error:
+            if named_by_environment:
+                raise BackendError(f"{error} (the environment variable XNN_BACKEND is {name!r})") from error
+            raise
     return _instances[name]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xnn.run import Callback, Run, as_callback
+from xnn.settings import settle, whole
 
 __all__ = ["CSVLogger", "Callback", "Checkpoint", "EarlyStopping", "ReduceLROnPlateau", "as_callback"]
 
@@ -45,7 +46,7 @@ class EarlyStopping(Callback):
     its epoch, counted from 1.
 
     Raises:
-        ValueError: after the first epoch, where that does not report ``monitor``.
+        ValueError: by ``fit`` before the first epoch, where there will be no ``monitor``.
 
     Source: Prechelt (1998), "Early stopping – but when?"; the semantics are those of Keras.
     """
@@ -62,6 +63,8 @@ class EarlyStopping(Callback):
 
     def __post_init__(self) -> None:
         self._sign = _sign("EarlyStopping", self.monitor, self.mode)
+        settle(self, min_delta="[0, inf)")
+        self.patience = whole("EarlyStopping: patience", self.patience, 0)
         self._forget()
 
     def _forget(self) -> None:
@@ -140,6 +143,9 @@ class ReduceLROnPlateau(Callback):
     reductions: list[tuple[int, float]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        settle(self, min_delta="[0, inf)", min_lr="[0, inf)")
+        for name in ("patience", "cooldown"):
+            setattr(self, name, whole(f"ReduceLROnPlateau: {name}", getattr(self, name), 0))
         self._sign = _sign("ReduceLROnPlateau", self.monitor, self.mode)
         if not 0 < self.factor < 1:
             raise ValueError(f"ReduceLROnPlateau: expected a factor between 0 and 1; got {self.factor!r}")
@@ -194,9 +200,8 @@ class Checkpoint(Callback):
     saved: str = field(default="", init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self.every = whole("Checkpoint: every", self.every, 1)
         self._sign = _sign("Checkpoint", self.monitor or "", self.mode)
-        if self.every < 1:
-            raise ValueError(f"Checkpoint: expected every to be 1 epoch or more; got {self.every!r}")
 
     def on_train_begin(self, run: Run) -> None:
         """Forget an earlier run; better no folder now than after hours of training."""

@@ -118,7 +118,10 @@ class CrossEntropy(Loss):
                 f"CrossEntropy: {len(self.class_weights)} class_weights for {K} outputs; give one for each"
             )
         if not xp.isdtype(y.dtype, ("bool", "integral", "real floating")):
-            raise TypeError(f"CrossEntropy: the targets must be labels or probabilities; got {y.dtype}")
+            raise TypeError(
+                f"CrossEntropy: the targets must be labels or probabilities; got {y.dtype}; number the classes "
+                "from 0, as numpy.unique(labels, return_inverse=True)[1] does"
+            )
         whole = xp.isdtype(y.dtype, "integral")
         if tuple(y.shape) == shape and not (whole and K == 1):
             if seen is not None and (seen < 0).any():
@@ -150,6 +153,7 @@ class CrossEntropy(Loss):
         if wrong.any():
             i = int(wrong.argmax())
             hint = ": if the classes are counted from 1, subtract 1" if low == 1 and high == K else ""
+            hint = ": for two classes take Dense(2), or BinaryCrossEntropy with one output" if K == 1 else hint
             raise ValueError(
                 f"CrossEntropy: label {int(y[i])} of example {i} is out of range; with {K} outputs the labels are "
                 f"0 … {K - 1}, or ignore_index={self.ignore_index}{hint}"
