@@ -3,6 +3,7 @@
 # make test-all   the same with PyTorch, JAX and the other optional libraries installed first
 # make check      format, lint, types
 # make examples   every example with small settings     make examples BACKEND=torch
+# make bench      side by side with PyTorch, JAX and scikit-learn; writes docs/benchmarks.md
 #
 # CuPy, on the GPU or, where there is none, on an emulated device that is built first (tests/cudacpu/README.md):
 # make test-cupy         the tests on CuPy; on the emulated device the kernels are written to output/kernels
@@ -28,7 +29,7 @@ ON_CUPY := tests/cudacpu/on-cupy
 # The tests of operations and one training run.
 PARTS   := tests/layers tests/test_losses.py tests/test_optimizers.py tests/test_same_numbers.py
 
-.PHONY: demo test test-all test-cupy test-cupy-orders test-cupy-wheel compile-kernels check examples clean
+.PHONY: demo test test-all test-cupy test-cupy-orders test-cupy-wheel compile-kernels check examples bench clean
 
 $(PY):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "xnn needs Python 3.11 or newer; this is " + sys.version)'
@@ -85,6 +86,9 @@ examples: $(VENV)/.installed-examples
 	@for example in examples/[a-z]*.py; do \
 		echo "== $$example"; $(PY) $$example --backend $(BACKEND) --quick || exit 1; \
 	done
+
+bench: $(VENV)/.installed-all
+	$(PY) benchmarks/run.py --output docs/benchmarks.md
 
 clean:
 	rm -rf $(VENV) $(WHEEL) build dist output *.egg-info
