@@ -174,27 +174,14 @@ def split(x: Any, y: Any, weights: Any, share: float, given: Any) -> tuple[tuple
         raise ValueError("give validation_data or validation_split, not both")
     if y is None:
         raise ValueError("validation_split needs x and y; an iterable of batches cannot be split: use validation_data")
-    x, y = (_sliceable(a) for a in (x, y))
-    weights = None if weights is None else _sliceable(weights)
-    n = len(x) if not hasattr(x, "shape") else x.shape[0]
+    given_columns = [a if a is None or owner(a) is not None else to_numpy(a) for a in (x, y, weights)]
+    n = given_columns[0].shape[0]
     kept = int(n * (1.0 - share))
     if not 0 < kept < n:
         raise ValueError(f"validation_split={share} of {n} examples leaves none to train on or to validate with")
-    columns = [(None, None) if a is None else (_first(a, kept), _last(a, kept)) for a in (x, y, weights)]
-    (x1, x2), (y1, y2), (w1, w2) = columns
+    x1, y1, w1 = (None if a is None else a[:kept, ...] for a in given_columns)
+    x2, y2, w2 = (None if a is None else a[kept:, ...] for a in given_columns)
     return (x1, y1, w1), (x2, y2) if w2 is None else (x2, y2, w2)
-
-
-def _sliceable(a: Any) -> Any:
-    return a if owner(a) is not None else to_numpy(a)
-
-
-def _first(a: Array, n: int) -> Array:
-    return a[:n, ...]
-
-
-def _last(a: Array, n: int) -> Array:
-    return a[n:, ...]
 
 
 def class_weights(y: Any, weights: Any, table: Mapping[int, float]) -> Any:

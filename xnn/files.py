@@ -13,7 +13,7 @@ from xnn.errors import FileError
 from xnn.layers import LAYERS
 from xnn.layers.base import Layer
 from xnn.network import Network
-from xnn.parameters import Layout, trace_shapes
+from xnn.parameters import Layout, buffers_of, trace_shapes
 
 __all__ = ["load", "save"]
 
@@ -46,11 +46,7 @@ def load(path: Any, *, backend: str | Backend | None = None, layers: Iterable[ty
         layout = Layout.of(built, shapes)
         # Look at the shapes before any memory is taken for them.
         wanted = dict(zip(layout.names, layout.shapes, strict=True))
-        buffers = {
-            f"{i}.{name}": buffer
-            for i, (layer, shape) in enumerate(zip(built, shapes, strict=False))
-            for name, buffer in layer.buffers(shape).items()
-        }
+        buffers = {key: buffer for key, (_, _, buffer) in buffers_of(built, shapes).items()}
         optional = {key: buffer.shape for key, buffer in buffers.items()}
         needed = [*wanted, *(key for key, buffer in buffers.items() if buffer.value is not None)]
         for key in needed:

@@ -19,7 +19,7 @@ from xnn.host import generator, numpy
 from xnn.initializers import draw
 from xnn.layers.base import Key, Layer, Operation, Shape
 from xnn.losses import Loss
-from xnn.parameters import Layout, trace_shapes
+from xnn.parameters import Layout, buffers_of, trace_shapes
 from xnn.penalties import Penalty, check_penalty
 from xnn.settings import whole
 from xnn.summary import summary
@@ -127,21 +127,19 @@ class Network:
 
     def set_buffers(self, buffers: Mapping[str, Any]) -> None:
         """Replace some or all buffers by copies of these arrays; names and shapes are checked."""
-        known = {
-            f"{i}.{name}": (i, name, buffer.shape)
-            for i, (layer, shape) in enumerate(zip(self.layers, self.shapes, strict=False))
-            for name, buffer in layer.buffers(shape).items()
-        }
+        known = buffers_of(self.layers, self.shapes)
         unknown = [name for name in buffers if name not in known]
         if unknown:
             raise KeyError(f"unknown buffers {unknown}; this network has {list(known)}")
         new = [dict(own) for own in self._buffers]
         with self.backend.scope():
             for key, value in buffers.items():
-                i, name, shape = known[key]
+                i, name, buffer = known[key]
                 array = self._array(value, f"buffer {key!r}")
-                if tuple(array.shape) != shape:
-                    raise ValueError(f"buffer {key!r} has shape {shape}; got an array of shape {tuple(array.shape)}")
+                if tuple(array.shape) != buffer.shape:
+                    raise ValueError(
+                        f"buffer {key!r} has shape {buffer.shape}; got an array of shape {tuple(array.shape)}"
+                    )
                 new[i][name] = self.backend.xp.asarray(array, copy=True)
         self._buffers = new
 
@@ -354,9 +352,8 @@ class Network:
     def fitted(self) -> bool:
         """Whether every layer has seen the training data that it needs."""
         return all(
-            buffer.value is not None or name in own
-            for layer, shape, own in zip(self.layers, self.shapes, self._buffers, strict=False)
-            for name, buffer in layer.buffers(shape).items()
+            buffer.value is not None or name in self._buffers[i]
+            for i, name, buffer in buffers_of(self.layers, self.shapes).values()
         )
 
     def learn_statistics(self, moments: Any) -> None:

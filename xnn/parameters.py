@@ -10,9 +10,9 @@ from math import prod
 from typing import Any
 
 from xnn.arrays import Array
-from xnn.layers.base import Layer, Parameter, Shape
+from xnn.layers.base import Buffer, Layer, Parameter, Shape
 
-__all__ = ["Layout", "trace_shapes"]
+__all__ = ["Layout", "buffers_of", "trace_shapes"]
 
 
 def trace_shapes(layers: Sequence[Layer], inputs: Shape) -> list[Shape]:
@@ -28,6 +28,15 @@ def trace_shapes(layers: Sequence[Layer], inputs: Shape) -> list[Shape]:
         except (ValueError, TypeError) as error:
             raise ValueError(f"layer {i} ({type(layer).__name__}): {error}") from error
     return shapes
+
+
+def buffers_of(layers: Sequence[Layer], shapes: Sequence[Shape]) -> dict[str, tuple[int, str, Buffer]]:
+    """The buffers of these layers by their full names, ``"1.running_mean"``: (layer, name in it, buffer)."""
+    return {
+        f"{i}.{name}": (i, name, buffer)
+        for i, (layer, shape) in enumerate(zip(layers, shapes, strict=False))
+        for name, buffer in layer.buffers(shape).items()
+    }
 
 
 @dataclass(frozen=True)
