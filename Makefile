@@ -1,6 +1,7 @@
 # make demo       train a network on real digits        make demo BACKEND=cupy
 # make test       the tests, on every usable backend
 # make test-all   the same with PyTorch, JAX and the other optional libraries installed first
+# make test-slow  the tests that take minutes
 # make check      format, lint, types
 # make examples   every example with small settings     make examples BACKEND=torch
 # make bench      side by side with PyTorch, JAX and scikit-learn; writes docs/benchmarks.md
@@ -29,7 +30,7 @@ ON_CUPY := tests/cudacpu/on-cupy
 # The tests of operations and one training run.
 PARTS   := tests/layers tests/test_losses.py tests/test_optimizers.py tests/test_same_numbers.py
 
-.PHONY: demo test test-all test-cupy test-cupy-orders test-cupy-wheel compile-kernels check examples bench clean
+.PHONY: demo test test-all test-slow test-cupy test-cupy-orders test-cupy-wheel compile-kernels check examples bench clean
 
 $(PY):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "xnn needs Python 3.11 or newer; this is " + sys.version)'
@@ -51,6 +52,9 @@ test: $(VENV)/.installed-test
 
 test-all: $(VENV)/.installed-all
 	$(PY) -m pytest -n auto
+
+test-slow: $(VENV)/.installed-all
+	$(PY) -m pytest -m slow
 
 test-cupy: $(VENV)/.installed-test
 	@rm -rf $(KERNELS)
