@@ -6,7 +6,7 @@ others. Start with ``Network``, ``Dense`` and ``Network.fit``.
 
 from typing import TYPE_CHECKING, Any
 
-from xnn import initializers, layers, losses, metrics, optimizers, penalties, plot, schedules
+from xnn import datasets, initializers, layers, losses, metrics, optimizers, penalties, plot, schedules
 from xnn.anomaly import detect_anomaly
 from xnn.arrays import Backend, BackendError, available_backends, get_backend, set_backend, to_numpy, use_backend
 from xnn.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, ReduceLROnPlateau
@@ -98,8 +98,8 @@ __all__ = [
     "LogSoftmax", "Loss", "MeanAbsoluteError", "MeanSquaredError", "Minimum", "NAdam", "Network", "NotFittedError",
     "Operation", "Optimizer", "PReLU", "Parameter", "Penalty", "PoissonNLL", "RAdam", "RMSprop", "ReLU",
     "ReduceLROnPlateau", "Reshape", "Rprop", "SiLU", "Sigmoid", "Softmax", "Softplus", "SquaredError",
-    "Standardize", "Tanh", "available_backends", "check_gradients", "clip_by_norm", "clip_by_value", "derivative",
-    "detect_anomaly", "get_backend", "grad", "hessian", "hvp", "initializers", "jacobian", "jvp", "layers",
-    "linearize", "load", "losses", "metrics", "minimize", "optimizers", "penalties", "plot", "schedules",
+    "Standardize", "Tanh", "available_backends", "check_gradients", "clip_by_norm", "clip_by_value", "datasets",
+    "derivative", "detect_anomaly", "get_backend", "grad", "hessian", "hvp", "initializers", "jacobian", "jvp",
+    "layers", "linearize", "load", "losses", "metrics", "minimize", "optimizers", "penalties", "plot", "schedules",
     "set_backend", "show", "stop_gradient", "to_numpy", "use_backend", "value_and_grad", "vjp",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ class DivergenceWarning(RuntimeWarning):
 
 
 class FileError(Exception):
-    """A file cannot be read as a network: says which, what was expected, what was found, and the fix."""
+    """A file cannot be read, as a network or as data: says which, what was expected, what was found, and the fix."""
 
 
 class NotFittedError(ValueError):
