@@ -73,6 +73,24 @@ def test_an_unfitted_network_stays_unfitted(tmp_path):
         xnn.load(tmp_path / "net").predict(np.ones((1, 4)))
 
 
+def test_notes_stay_with_the_network(tmp_path):
+    made = network()
+    made.notes = {"features": ["length", "größe"], "scale": 2.5, "best": None}
+    made.save(tmp_path / "net")
+    loaded = xnn.load(tmp_path / "net")
+    assert loaded.notes == made.notes
+    loaded.save(tmp_path / "again")
+    assert xnn.load(tmp_path / "again").notes == made.notes
+    made.notes = {"array": np.ones(2)}
+    with pytest.raises(TypeError, match="JSON"):
+        made.save(tmp_path / "net")
+    assert xnn.load(tmp_path / "net").notes == loaded.notes, "the file is as it was"
+
+
+def test_a_file_without_notes_is_read(tmp_path):
+    assert xnn.load(rewritten(tmp_path, lambda a, _: a.pop("notes"))).notes == {}
+
+
 def test_pytorch_reads_the_file(tmp_path, rng):
     torch = pytest.importorskip("torch")
     from safetensors.torch import load_file
@@ -113,6 +131,7 @@ CHANGES = {
     "wrong shape": (lambda _, b: b.update({"1.weight": np.ones((6, 5))}), r"'1.weight' has shape \(6, 5\)"),
     "dtype": (lambda a, _: a.update(dtype="float16"), "float16"),
     "seed": (lambda a, _: a.update(seed="x"), "description"),
+    "notes": (lambda a, _: a.update(notes=[1]), "notes are a list"),
     "inputs": (lambda a, _: a.update(inputs=[-1]), "description"),
 }
 

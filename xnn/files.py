@@ -59,13 +59,16 @@ def load(path: Any, *, backend: str | Backend | None = None, layers: Iterable[ty
             if tuple(array.shape) != shape:
                 raise ValueError(f"the array {key!r} has shape {tuple(array.shape)}, its layer wants {shape}")
         seed, step, epoch = (int(architecture[name]) for name in ("seed", "step", "epoch"))
+        notes = architecture.get("notes", {})  # files of earlier versions have none
+        if not isinstance(notes, dict):
+            raise TypeError(f"its notes are a {type(notes).__name__}, expected a dictionary")
         network = Network(built, inputs=inputs, backend=backend, dtype=architecture["dtype"], seed=seed)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise FileError(f"{path}: the description of the network does not make one: {reason}") from error
     network.set_parameters({key: arrays[key] for key in wanted})
     network.set_buffers({key: array for key, array in arrays.items() if key in optional})
-    network.step, network.epoch = step, epoch
+    network.step, network.epoch, network.notes = step, epoch, notes
     return network
 
 
@@ -77,6 +80,7 @@ def _describe(network: Network) -> dict[str, Any]:
         "seed": network.seed,
         "step": network.step,
         "epoch": network.epoch,
+        "notes": network.notes,
     }
 
 

@@ -41,6 +41,9 @@ class Network:
         seed: initial weights, shuffles and dropout masks follow from it, equally on every backend;
             ``None`` draws one, which ``network.seed`` tells.
 
+    ``network.notes`` is a dictionary for what shall stay with the network in its file, as plain JSON, such as the
+    names of the features and of the classes.
+
     Raises:
         TypeError: for something in ``layers`` that is no layer.
         ValueError: where a layer cannot take what the layer below gives; it names the layer.
@@ -68,6 +71,7 @@ class Network:
         self.seed = as_seed(seed)
         self.step = 0  # training steps so far: the masks of dropout depend on it
         self.epoch = 0  # epochs of fit so far: the order of the examples depends on it
+        self.notes: dict[str, Any] = {}  # the user's own; xnn only keeps them
 
         draws = generator(self.seed)
         values = [draw(p.initializer, draws, p.shape) for p in self.layout.specifications]
@@ -384,7 +388,7 @@ class Network:
         return self.summary()
 
     def save(self, path: Any) -> None:
-        """Write the network to a safetensors file, whole or not at all; ``xnn.load`` reads it back."""
+        """Write the network, with its notes, to a safetensors file, whole or not at all; ``xnn.load`` reads it back."""
         from xnn import files
 
         files.save(self, path)
