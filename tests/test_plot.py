@@ -236,6 +236,157 @@ def test_a_path_of_another_shape(path):
         plot.surface(bowl, (0, 1), (0, 1), path, points=3)
 
 
+# -- The surface around a network ------------------------------------------------------------------------------------
+
+LOSS = xnn.CrossEntropy()
+
+
+def small(backend="numpy", seed=0):
+    return xnn.Network(
+        [xnn.Standardize(), xnn.Dense(6), xnn.ReLU(), xnn.Dropout(0.5), xnn.Dense(3)],
+        inputs=4,
+        backend=backend,
+        seed=seed,
+    )
+
+
+@pytest.fixture
+def data(rng):
+    return rng.normal(size=(20, 4)), rng.integers(0, 3, size=20)
+
+
+def test_landscape_shows_the_costs_of_the_path(data):
+    network, path = small(), xnn.Record(lambda network: network.parameters)
+    history = network.fit(*data, loss=LOSS, epochs=4, callbacks=[path])
+    before = network.parameters
+    ax = plot.landscape(network, *data, LOSS, path.values, points=5)
+    steps = ax.lines[0].get_xydata()
+    assert len(steps) == 5 == len(history) + 1
+    np.testing.assert_allclose(steps[-1], 0, atol=1e-12)
+    # The coordinates are those of the points in the plane: distances in it are not longer than in all dimensions.
+    flat = np.stack([np.concatenate([w.ravel() for w in point.values()]) for point in path.values])
+    away = np.linalg.norm(flat - flat[-1], axis=1)
+    assert (np.linalg.norm(steps, axis=1) <= away * (1 + 1e-6)).all()
+    share = np.sum(steps[:, 0] ** 2) / np.sum(away**2)
+    assert ax.get_xlabel() == f"first principal direction ({share:.0%} of the variance)"
+    for name, w in network.parameters.items():
+        np.testing.assert_array_equal(w, before[name])
+
+
+def test_landscape_in_random_directions(backend, data):
+    network = small(backend)
+    network.fit(*data, loss=LOSS)
+    costs = network.evaluate(*data, loss=LOSS)["loss"]
+    contours = plot.landscape(network, *data, LOSS, points=3).collections[0]
+    assert contours.levels[0] <= costs <= contours.levels[-1]
+
+
+def test_landscape_errors(data):
+    network = small()
+    network.fit(*data, loss=LOSS)
+    with pytest.raises(ValueError, match="at least three points; got 2"):
+        plot.landscape(network, *data, LOSS, [network.parameters] * 2)
+    with pytest.raises(ValueError, match=r"expected the parameters \['1.weight', .* got \['w'\]"):
+        plot.landscape(network, *data, LOSS, [{"w": np.ones(3)}] * 3)
+
+
+# -- Decision regions ------------------------------------------------------------------------------------------------
+
+PLANE, CORNERS = np.asarray([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.asarray([0, 0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("predict", "at_left", "at_right"),
+    [
+        (lambda x: np.stack([-x[:, 0], x[:, 0] - 1], axis=1), 0, 1),
+        (lambda x: x[:, :1], 0, 1),
+        (lambda x: (x[:, 0] > 0.5) * 2, 0, 2),
+    ],
+)
+def test_regions(predict, at_left, at_right):
+    ax = plot.regions(predict, PLANE, CORNERS, labels="abc", points=20)
+    field = ax.images[0].get_array()
+    assert set(field[:, 0].tolist()) == {at_left}
+    assert set(field[:, -1].tolist()) == {at_right}
+    assert words(ax.get_legend()) == ["a", "b", "c"]
+    np.testing.assert_array_equal(np.concatenate([line.get_xydata() for line in ax.lines[-3:]]), PLANE)
+
+
+def test_regions_of_a_network(backend):
+    network = xnn.Network([xnn.Dense(3)], inputs=2, backend=backend, seed=0)
+    plot.regions(network.predict, PLANE, CORNERS, points=5)
+
+
+def test_regions_errors():
+    with pytest.raises(ValueError, match=r"shape \(n, 2\) and n classes; got shapes \(4, 3\) and \(4,\)"):
+        plot.regions(lambda x: x, np.ones((4, 3)), CORNERS)
+    with pytest.raises(ValueError, match=r"scores of shape \(25, classes\) for 25 points; got \(3, 2\)"):
+        plot.regions(lambda x: np.ones((3, 2)), PLANE, CORNERS, points=5)
+    with pytest.raises(ValueError, match="expected 3 labels, one a class; got 2"):
+        plot.regions(lambda x: x[:, 0], PLANE, CORNERS, labels="ab")
+
+
+# -- Inside a network ------------------------------------------------------------------------------------------------
+
+
+def test_activations_counts_dead_units(data):
+    network = small()
+    network.fit(*data, loss=LOSS)
+    network.set_parameters({"1.bias": [-100.0, -100.0, 0, 0, 0, 0]})
+    ax = plot.activations(network, data[0])
+    assert [t.get_text() for t in ax.get_yticklabels()][:3] == ["0 Standardize", "1 Dense", "2 ReLU"]
+    zeros = np.mean(network.activations(data[0])[2] == 0)
+    assert cells(ax)[2] == f"{zeros:.0%} zeros\n2 of 6 units dead"
+    assert cells(ax)[1] == ""
+
+
+def test_gradients_of_a_backend(backend, data):
+    network = small(backend)
+    network.fit(*data, loss=LOSS)
+    step = network.step
+    ax = plot.gradients(network, *data, LOSS)
+    assert [t.get_text() for t in ax.get_yticklabels()] == list(network.parameters)
+    assert network.step == step
+    low, high = ax.get_xlim()
+    sizes = np.abs(backend.to_numpy(network.gradients(*data, LOSS, training=False)[1]["4.weight"]))
+    assert low <= np.log10(np.median(sizes)) <= high
+
+
+def test_deltas(data):
+    network, record = small(), xnn.Record(lambda network: network.deltas(*data, LOSS))
+    network.fit(*data, loss=LOSS, epochs=3, callbacks=[record])
+    ax = plot.deltas(record.values)
+    assert ax.get_yscale() == "log"
+    assert [len(line.get_ydata()) for line in ax.lines] == [4] * 5
+    np.testing.assert_allclose(ax.lines[4].get_ydata()[3], np.sqrt(np.mean(record.values[3][4] ** 2)))
+    plot.deltas([[0.0, 1.0]], names=["first", "second"])
+    with pytest.raises(ValueError, match="one value for every layer in every epoch"):
+        plot.deltas([])
+
+
+def test_weights():
+    network = xnn.Network([xnn.Dense(7), xnn.Tanh(), xnn.Dense(1)], inputs=9, seed=0)
+    ax = plot.weights(network, columns=3)
+    sheet = np.asarray(ax.images[0].get_array().filled(np.nan))
+    assert sheet.shape == (11, 11)
+    np.testing.assert_allclose(sheet[4:7, 4:7], network.parameters["0.weight"][4].reshape(3, 3))
+    assert np.isnan(sheet[8:, 4:]).all()
+    assert plot.weights(network, units=2, shape=(1, 9)).get_xlabel() == "2 of 7 units"
+    with pytest.raises(ValueError, match=r"9 inputs, which are no image of shape \(2, 3\)"):
+        plot.weights(network, shape=(2, 3))
+    with pytest.raises(ValueError, match="no layer with a weight"):
+        plot.weights(xnn.Network([xnn.ReLU()], inputs=3))
+
+
+def test_nothing_in_them_needs_a_light_background(data):
+    network, record = small(), xnn.Record(lambda network: network.deltas(*data, LOSS), every=2)
+    with pyplot.style.context("dark_background"):
+        network.fit(*data, loss=LOSS, epochs=5, callbacks=[record]).plot()
+        assert record.epochs == [0, 2, 4]
+        plot.deltas(record.values)
+        plot.activations(network, data[0])
+
+
 # -- All -----------------------------------------------------------------------------------------------------------
 
 
@@ -246,6 +397,11 @@ def test_a_path_of_another_shape(path):
         lambda ax: plot.confusion_matrix([[1, 2], [3, 4]], ax=ax),
         lambda ax: plot.heat_map([[1, 2], [3, 4]], [1, 2], [1, 2], ax),
         lambda ax: plot.surface(bowl, (0, 1), (0, 1), [(0, 0), (1, 1)], ax, points=5),
+        lambda ax: plot.regions(lambda x: x, PLANE, CORNERS, ax, points=5),
+        lambda ax: plot.weights(small(), ax),
+        lambda ax: plot.deltas([[1.0, 2.0], [0.5, 0.1]], ax),
+        lambda ax: plot.activations(xnn.Network([xnn.Dense(2), xnn.Tanh()], inputs=2), PLANE, ax),
+        lambda ax: plot.gradients(xnn.Network([xnn.Dense(3)], inputs=2), PLANE, CORNERS, LOSS, ax),
     ],
 )
 def test_draws_on_the_axes_given(draw):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xnn import datasets, initializers, layers, losses, metrics, optimizers, penalties, plot, schedules
 from xnn.anomaly import detect_anomaly
 from xnn.arrays import Backend, BackendError, available_backends, get_backend, set_backend, to_numpy, use_backend
-from xnn.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, ReduceLROnPlateau
+from xnn.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, Record, ReduceLROnPlateau
 from xnn.clipping import clip_by_norm, clip_by_value
 from xnn.errors import AnomalyError, DivergenceWarning, FileError, NotFittedError
 from xnn.files import load
@@ -97,7 +97,7 @@ __all__ = [
     "HardTanh", "Hinge", "History", "Huber", "Identity", "Layer", "LayerNorm", "LeakyReLU", "LogCosh",
     "LogSoftmax", "Loss", "MeanAbsoluteError", "MeanSquaredError", "Minimum", "NAdam", "Network", "NotFittedError",
     "Operation", "Optimizer", "PReLU", "Parameter", "Penalty", "PoissonNLL", "RAdam", "RMSprop", "ReLU",
-    "ReduceLROnPlateau", "Reshape", "Rprop", "SiLU", "Sigmoid", "Softmax", "Softplus", "SquaredError",
+    "Record", "ReduceLROnPlateau", "Reshape", "Rprop", "SiLU", "Sigmoid", "Softmax", "Softplus", "SquaredError",
     "Standardize", "Tanh", "available_backends", "check_gradients", "clip_by_norm", "clip_by_value", "datasets",
     "derivative", "detect_anomaly", "get_backend", "grad", "hessian", "hvp", "initializers", "jacobian", "jvp",
     "layers", "linearize", "load", "losses", "metrics", "minimize", "optimizers", "penalties", "plot", "schedules",

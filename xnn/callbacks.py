@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from xnn.run import Callback, Run, as_callback
 from xnn.settings import settle, whole
 
-__all__ = ["CSVLogger", "Callback", "Checkpoint", "EarlyStopping", "ReduceLROnPlateau", "as_callback"]
+__all__ = ["CSVLogger", "Callback", "Checkpoint", "EarlyStopping", "Record", "ReduceLROnPlateau", "as_callback"]
 
 _GROWS = ("acc", "auc", "r2", "f1", "precision", "recall")  # parts of names that are better when larger
 
@@ -269,3 +270,35 @@ class CSVLogger(Callback):
         rows.append([values.get(name, "") for name in self._columns])
         with open(self.path, "a", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+@dataclass(eq=False)
+class Record(Callback):
+    """Keep ``what(network)`` from before the first epoch and after each one, or each ``every``-th, for a picture::
+
+        path = xnn.Record(lambda network: network.parameters)
+        network.fit(x, y, loss=loss, epochs=50, callbacks=[path])
+        xnn.plot.landscape(network, x, y, loss, path.values)
+
+    ``values`` lists what was kept, ``epochs`` the epochs after which that was, 0 before the first. A result that
+    training changes later must be a copy; what the network's own methods return is one.
+    """
+
+    what: Callable[[Any], Any]
+    _: KW_ONLY
+    every: int = 1
+    values: list[Any] = field(default_factory=list, init=False, repr=False)
+    epochs: list[int] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.every = whole("Record: every", self.every, 1)
+
+    def on_train_begin(self, run: Run) -> None:
+        """Forget an earlier run, and keep the beginning."""
+        self.values, self.epochs = [self.what(run.network)], [0]
+
+    def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
+        """Keep what is there after this epoch."""
+        if (run.epoch + 1) % self.every == 0:
+            self.values.append(self.what(run.network))
+            self.epochs.append(run.epoch + 1)

@@ -145,9 +145,9 @@ def fit(
                 endings.callback(listener.on_train_end, run)
             endings.callback(lambda: setattr(run.history, "stop_reason", run.reason))
             try:
+                network.learn_statistics(lambda f: moments(f, data))  # before: listeners may use the network
                 for listener in listeners:
                     listener.on_train_begin(run)
-                network.learn_statistics(lambda f: moments(f, data))
                 _epochs(run, data, validation, batch_size, shuffle, listeners, interrupted)
             except KeyboardInterrupt:  # raised by a callback, or while data was read
                 run.stop(f"interrupted in epoch {run.epoch + 1}")
