@@ -2,7 +2,7 @@
 
 Read in this order: ``rule`` (what is known of a function), ``elementwise``, ``products``, ``linear`` and ``linalg``
 (the tables), ``composed``, ``tracing`` (arrays that carry derivatives), ``levels`` (the two modes), ``recording``
-(the namespace) with ``foreign`` (NumPy's calls), ``tape`` and ``modes`` (grad and its kin), ``matrices``,
+ (NumPy's calls), ``tape`` and ``modes`` (grad and its kin), ``matrices``,
 ``operations`` (layers as nodes), ``custom``, ``check``, ``show``.
 """
 

@@ -8,7 +8,7 @@ name: nothing is silently constant but what is constant (``argmax``, comparisons
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, partial, wraps
 from types import ModuleType
 from typing import Any
 
@@ -71,9 +71,9 @@ class Part(ModuleType):
 
 
 @cache
-def recording(xp: Any) -> Recording:
+def recording(xp: Any) -> Any:
     """The namespace that records over xp; there is one for each."""
-    return xp if isinstance(xp, Recording) else Recording(xp)
+    return xp if hasattr(xp, "base_namespace") else Recording(xp)
 
 
 def _wrap(own: Recording, plain: Any, name: str, rules: Any, composed: Any) -> Any:
@@ -81,14 +81,16 @@ def _wrap(own: Recording, plain: Any, name: str, rules: Any, composed: Any) -> A
     if name.startswith("__") or isinstance(plain, type) or not callable(plain):
         return plain
     if name in ("concat", "stack"):
-        return _of_list(own, plain, RULES[name])
-    if name in rules:
-        return _recorded(own, plain, rules[name])
-    if name in CONSTANT:
-        return _constant(plain)
-    if name in composed:
-        return _composed(own, plain, composed[name])
-    return _without_rule(plain, name)
+        function = _of_list(own, plain, RULES[name])
+    elif name in rules:
+        function = _recorded(own, plain, rules[name])
+    elif name in CONSTANT:
+        function = _constant(plain)
+    elif name in composed:
+        function = _composed(own, plain, composed[name])
+    else:
+        function = _without_rule(plain, name)
+    return wraps(plain)(function)  # its name, signature and text
 
 
 def _recorded(own: Recording, plain: Any, rule: Rule) -> Callable[..., Array]:
@@ -113,11 +115,11 @@ def _recorded(own: Recording, plain: Any, rule: Rule) -> Callable[..., Array]:
 
 
 def _of_list(own: Recording, plain: Any, rule: Rule) -> Callable[..., Array]:
-    def function(arrays: Any, /, *, axis: int | None = 0) -> Array:
+    def function(arrays: Any, /, **options: Any) -> Array:
         arrays = list(arrays)
         if any(isinstance(a, Traced) for a in arrays):
-            return apply(rule, own.base_namespace, tuple(arrays), {"axis": axis})
-        return plain(arrays, axis=axis)
+            return apply(rule, own.base_namespace, tuple(arrays), {"axis": 0, **options})
+        return plain(arrays, **options)
 
     return function
 
@@ -171,16 +173,16 @@ def _first(x: Any) -> Traced:
     return x
 
 
-def _full(xp: Recording, shape: Any, value: Any, *, dtype: Any = None, device: Any = None) -> Array:
-    if isinstance(value, Traced):
-        return xp.broadcast_to(xp.asarray(value, dtype=dtype), shape if isinstance(shape, tuple) else (shape,))
-    return xp.base_namespace.full(shape, value, dtype=dtype, device=device)
+def _full(xp: Recording, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    if isinstance(fill_value, Traced):
+        return xp.broadcast_to(xp.asarray(fill_value, dtype=dtype), shape if isinstance(shape, tuple) else (shape,))
+    return xp.base_namespace.full(shape, fill_value, dtype=dtype, device=device)
 
 
-def _full_like(xp: Recording, x: Any, /, value: Any, *, dtype: Any = None, device: Any = None) -> Array:
-    if isinstance(value, Traced):
-        return xp.broadcast_to(xp.asarray(value, dtype=dtype), x.shape)
-    return xp.base_namespace.full_like(raw(x), value, dtype=dtype, device=device)
+def _full_like(xp: Recording, x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    if isinstance(fill_value, Traced):
+        return xp.broadcast_to(xp.asarray(fill_value, dtype=dtype), x.shape)
+    return xp.base_namespace.full_like(raw(x), fill_value, dtype=dtype, device=device)
 
 
 def _getitem(xp: Recording, x: Array, key: Any) -> Array:
