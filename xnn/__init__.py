@@ -56,6 +56,7 @@ from xnn.losses import (
 from xnn.minimize import Minimum, minimize
 from xnn.network import Network
 from xnn.optimizers import (
+    LBFGS,
     SGD,
     Adadelta,
     Adagrad,
@@ -67,6 +68,7 @@ from xnn.optimizers import (
     RAdam,
     RMSprop,
     Rprop,
+    Solver,
 )  # fmt: skip
 from xnn.penalties import L1, L2, ElasticNet, Penalty
 
@@ -91,15 +93,15 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "ELU", "GELU", "L1", "L2", "SELU", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "AnomalyError",
+    "ELU", "GELU", "L1", "L2", "LBFGS", "SELU", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "AnomalyError",
     "Backend", "BackendError", "BatchNorm", "BinaryCrossEntropy", "Buffer", "CSVLogger", "Callback", "Checkpoint",
     "CrossEntropy", "Dense", "DivergenceWarning", "Dropout", "EarlyStopping", "ElasticNet", "FileError", "Flatten",
     "HardTanh", "Hinge", "History", "Huber", "Identity", "Layer", "LayerNorm", "LeakyReLU", "LogCosh",
     "LogSoftmax", "Loss", "MeanAbsoluteError", "MeanSquaredError", "Minimum", "NAdam", "Network", "NotFittedError",
     "Operation", "Optimizer", "PReLU", "Parameter", "Penalty", "PoissonNLL", "RAdam", "RMSprop", "ReLU",
-    "Record", "ReduceLROnPlateau", "Reshape", "Rprop", "SiLU", "Sigmoid", "Softmax", "Softplus", "SquaredError",
-    "Standardize", "Tanh", "available_backends", "check_gradients", "clip_by_norm", "clip_by_value", "datasets",
-    "derivative", "detect_anomaly", "get_backend", "grad", "hessian", "hvp", "initializers", "jacobian", "jvp",
-    "layers", "linearize", "load", "losses", "metrics", "minimize", "optimizers", "penalties", "plot", "schedules",
-    "set_backend", "show", "stop_gradient", "to_numpy", "use_backend", "value_and_grad", "vjp",
+    "Record", "ReduceLROnPlateau", "Reshape", "Rprop", "SiLU", "Sigmoid", "Softmax", "Softplus", "Solver",
+    "SquaredError", "Standardize", "Tanh", "available_backends", "check_gradients", "clip_by_norm", "clip_by_value",
+    "datasets", "derivative", "detect_anomaly", "get_backend", "grad", "hessian", "hvp", "initializers", "jacobian",
+    "jvp", "layers", "linearize", "load", "losses", "metrics", "minimize", "optimizers", "penalties", "plot",
+    "schedules", "set_backend", "show", "stop_gradient", "to_numpy", "use_backend", "value_and_grad", "vjp",
 ]  # fmt: skip

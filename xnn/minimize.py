@@ -12,7 +12,7 @@ from typing import Any
 from xnn.arrays import owner, to_numpy
 from xnn.clipping import norm
 from xnn.errors import DivergenceWarning
-from xnn.optimizers import SGD, Optimizer
+from xnn.optimizers import SGD, Optimizer, Problem, Solver, flatten
 from xnn.settings import number, whole
 from xnn.trees import arrays, leaves, matching, rebuild
 
@@ -30,7 +30,8 @@ class Minimum:
             ones with a finite cost.
         cost: the cost there.
         iterations: how many updates were made.
-        stop_reason: begins with "gradient norm", "cost change", "iteration limit", "diverged" or "callback".
+        stop_reason: begins with "gradient norm", "cost change", "iteration limit", "no progress", "diverged" or
+            "callback".
         costs: the cost before the first update, and after each.
     """
 
@@ -46,7 +47,7 @@ def minimize(
     theta: Any,
     *,
     gradient: Callable[[Any], Any] | None = None,
-    optimizer: Optimizer = SGD(lr=0.1),  # noqa: B008 -- frozen
+    optimizer: Optimizer | Solver = SGD(lr=0.1),  # noqa: B008 -- frozen
     tol: float = 1e-8,
     stop_on: str = "gradient",
     max_iterations: int = 10_000,
@@ -58,11 +59,18 @@ def minimize(
 
         found = xnn.minimize(lambda w: (w - 2) ** 2, 0.0)
 
+    To begin with one optimizer and end with another, call it twice::
+
+        near = xnn.minimize(cost, theta, optimizer=xnn.Adam(lr=0.01), max_iterations=1000)
+        found = xnn.minimize(cost, near.theta, optimizer=xnn.LBFGS())
+
     Args:
         cost: C(θ), one number; it gets arrays in the form of ``theta`` and must not change them.
         theta: where to start: an array of any library, numbers in lists, or a list or dictionary of arrays.
         gradient: ∇C(θ), in the form of θ; ``None`` has it found automatically (``xnn.grad``).
-        optimizer: plain descent with η = 0.1 by default.
+        optimizer: plain descent with η = 0.1 by default. With a solver, such as ``xnn.LBFGS()``, each of its
+            iterations is one here, and it evaluates the cost as often as it needs; where it finds no lower one,
+            as happens when rounding is all that is left, the descent stops for "no progress".
         tol: how small is zero; with 0 only the limit stops.
         stop_on: ``"gradient"`` stops where ‖∇C‖ < tol, ``"cost"`` where two costs in a row differ by less.
         max_iterations: the limit of updates.
@@ -84,21 +92,20 @@ def minimize(
     Source: text 003, "iterate until ∇J = 0".
     """
     tol, limit = _check(cost, gradient, optimizer, tol, stop_on, max_iterations)
-    if gradient is None:
-        from xnn.autodiff import grad  # on use: importing it takes a while
-
-        gradient = grad(cost)
     xp, start = arrays(theta)
     if not start or any(0 in θ.shape for θ in start):
         raise ValueError("theta is empty: there is nothing to minimize over")
-    θ = rebuild(theta, [xp.asarray(a, copy=True) for a in start])
-    state = optimizer.init(θ)
+    path: _Solution | _Updates
+    if isinstance(optimizer, Solver):
+        path = _Solution(cost, gradient, optimizer, theta)
+    else:
+        path = _Updates(cost, gradient, optimizer, theta)
     costs: list[float] = []
-    before = θ
+    before = path.theta()
     for iteration in count():
-        costs.append(_number(cost(θ)))
+        costs.append(path.cost())
         _start(iteration, "cost(theta)", costs[0])
-        if callback is not None and callback(iteration, _copy(xp, θ), costs[-1]) is True:
+        if callback is not None and callback(iteration, _copy(xp, path.theta()), costs[-1]) is True:
             reason = f"callback: it asked to stop after {iteration} iterations"
             break
         if reason := _diverged(costs):
@@ -106,10 +113,9 @@ def minimize(
         if stop_on == "cost" and iteration and abs(costs[-1] - costs[-2]) < tol:
             reason = f"cost change {abs(costs[-1] - costs[-2]):.3g} < tol {tol:g}"
             break
-        here = list(leaves(θ, "theta").values())
-        g = matching(gradient(θ), xp, θ, here, "gradient")
+        path.differentiate()
         if stop_on == "gradient" or iteration == 0:
-            length = float(to_numpy(norm(xp, g)))
+            length = path.norm()
             _start(iteration, "the norm of gradient(theta)", length)
             if not isfinite(length):
                 reason = f"diverged: the norm of the gradient is {length} after {iteration} iterations"
@@ -120,8 +126,10 @@ def minimize(
         if iteration == limit:
             reason = _at_limit(costs)
             break
-        before = θ
-        θ, state = optimizer.update(θ, rebuild(θ, g), state)
+        before = path.theta()
+        if not path.advance():
+            reason = f"no progress: no lower cost was found in the direction of descent after {iteration} iterations"
+            break
     if reason.startswith("diverged"):
         warnings.warn(
             f"minimize {reason}; lower the lr of {optimizer!r}, scale the data, or check the gradient",
@@ -130,7 +138,79 @@ def minimize(
         )
     if not isfinite(costs[-1]):
         return Minimum(before, costs[-2], iteration, reason, costs)
-    return Minimum(θ, costs[-1], iteration, reason, costs)
+    return Minimum(path.theta(), costs[-1], iteration, reason, costs)
+
+
+class _Updates:
+    """The way down of an optimizer: a gradient and an update an iteration."""
+
+    def __init__(self, cost: Any, gradient: Any, optimizer: Optimizer, theta: Any) -> None:
+        if gradient is None:
+            from xnn.autodiff import grad  # on use: importing it takes a while
+
+            gradient = grad(cost)
+        self._cost, self._gradient, self._optimizer = cost, gradient, optimizer
+        self._xp, start = arrays(theta)
+        self._θ = rebuild(theta, [self._xp.asarray(a, copy=True) for a in start])
+        self._state = optimizer.init(self._θ)
+
+    def theta(self) -> Any:
+        return self._θ
+
+    def cost(self) -> float:
+        return _number(self._cost(self._θ))
+
+    def differentiate(self) -> None:
+        here = list(leaves(self._θ, "theta").values())
+        self._g = matching(self._gradient(self._θ), self._xp, self._θ, here, "gradient")
+
+    def norm(self) -> float:
+        return float(to_numpy(norm(self._xp, self._g)))
+
+    def advance(self) -> bool:
+        self._θ, self._state = self._optimizer.update(self._θ, rebuild(self._θ, self._g), self._state)
+        return True
+
+
+class _Solution:
+    """The way down of a solver: an iteration is what takes it to its next point, cost and gradient in one."""
+
+    def __init__(self, cost: Any, gradient: Any, solver: Solver, theta: Any) -> None:
+        if gradient is None:
+            from xnn.autodiff import value_and_grad
+
+            function = value_and_grad(cost)
+        else:
+
+            def function(θ: Any) -> Any:
+                return cost(θ), gradient(θ)
+
+        xp, θ, self._structure, evaluate = flatten(theta, function)
+        self._problem, self._solver, self._state = Problem(xp, evaluate), solver, solver.numbers()
+        self._here, _ = self._problem.at(θ)
+        self._iterations = 0
+
+    def theta(self) -> Any:
+        return self._structure(self._here.theta)
+
+    def cost(self) -> float:
+        return self._here.cost
+
+    def differentiate(self) -> None:
+        """It is done already, together with the cost."""
+
+    def norm(self) -> float:
+        return self._here.norm
+
+    def advance(self) -> bool:
+        """One iteration; False where no better point is found, not even without what the solver remembers."""
+        solver, η = self._solver, self._solver.rate(self._iterations)
+        first = self._state["iterations"] == 0
+        self._here, self._state = solver.iterate(self._problem, self._here, self._state, η)
+        if self._state["t"] == 0 and not first:
+            self._here, self._state = solver.iterate(self._problem, self._here, solver.numbers(), η)
+        self._iterations += 1
+        return bool(self._state["t"] != 0)
 
 
 def _check(
@@ -141,7 +221,7 @@ def _check(
         raise TypeError(f"cost must be a function of theta, got {cost!r}")
     if gradient is not None and not callable(gradient):
         raise TypeError(f"gradient must be a function of theta, got {gradient!r}")
-    if not isinstance(optimizer, Optimizer):
+    if not isinstance(optimizer, (Optimizer, Solver)):
         raise TypeError(f"optimizer must be one such as xnn.Adam(lr=0.01), with its settings; got {optimizer!r}")
     if stop_on not in ("gradient", "cost"):
         raise ValueError(f"stop_on must be 'gradient' or 'cost', got {stop_on!r}")

@@ -19,6 +19,7 @@ from xnn.host import generator, numpy
 from xnn.initializers import draw
 from xnn.layers.base import Key, Layer, Operation, Shape
 from xnn.losses import Loss
+from xnn.optimizers import Problem
 from xnn.parameters import Layout, buffers_of, trace_shapes
 from xnn.penalties import Penalty, check_penalty
 from xnn.settings import whole
@@ -322,6 +323,26 @@ class Network:
                     self._buffers[i][name] = array
             self.step += 1
         return cost, g, a
+
+    def problem(self, x: Array, y: Array, weights: Array | None, loss: Loss, penalty: Penalty | None = None) -> Problem:
+        """The coming training step on a batch that ``prepare`` has checked, as a function of the flat θ.
+
+        Every evaluation has the masks of that step and the statistics of the batch, and changes nothing.
+        """
+        coming = self.step
+
+        def evaluate(θ: Array) -> tuple[Array, Array]:
+            before = self._θ, self.step, self._buffers
+            try:
+                self._set_flat(θ)
+                self.step = coming
+                cost, g, _ = self.differentiate(x, y, weights, loss, penalty, packed=True)
+            finally:
+                θ, self.step, self._buffers = before
+                self._set_flat(θ)
+            return cost, g
+
+        return Problem(self.backend.xp, evaluate)
 
     def penalty(self, penalty: Penalty) -> Array | float:
         """What the penalty adds to the cost: its sum over all weights."""

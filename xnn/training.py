@@ -29,7 +29,7 @@ from xnn.history import History
 from xnn.host import generator, numpy
 from xnn.losses import Loss
 from xnn.meter import Meter, named
-from xnn.optimizers import Adam, Optimizer
+from xnn.optimizers import Adam, Optimizer, Solver
 from xnn.penalties import Penalty, check_penalty
 from xnn.run import Callback, Run, as_callback
 from xnn.settings import number, whole
@@ -45,7 +45,7 @@ def fit(
     y: Any = None,
     *,
     loss: Loss,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | Solver | None = None,
     epochs: int = 1,
     batch_size: int | None = 32,
     shuffle: bool = True,
@@ -72,7 +72,9 @@ def fit(
             the memory; or, without y, an iterable of batches (x, y) or (x, y, weights).
         y: the targets, as the loss takes them.
         loss: what is minimized, such as ``xnn.CrossEntropy()``.
-        optimizer: how; ``xnn.Adam()`` by default. It starts anew with every call.
+        optimizer: how; ``xnn.Adam()`` by default. It starts anew with every call. A solver, such as
+            ``xnn.LBFGS()``, takes one of its steps for each batch, with the same dropout masks all through
+            the step; ``batch_size=None`` suits it. It takes no clipped gradients.
         epochs: how often all examples are gone through, at most.
         batch_size: examples a step; ``None`` takes all of them (gradient descent).
         shuffle: a new order in every epoch; it follows from ``network.seed`` and ``network.epoch``.
@@ -113,6 +115,11 @@ def fit(
         None if value is None else number(name, value, "(0, inf)")
         for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value), ("tol", tol))
     )
+    if isinstance(optimizer, Solver) and not (clip_norm is None and clip_value is None):
+        raise ValueError(
+            f"clip_norm, clip_value: the steps of {type(optimizer).__name__} follow from the gradient as it is, and "
+            "its line search keeps them short; leave the clipping out, or take an optimizer such as xnn.Adam()"
+        )
     validation_split = number("validation_split", validation_split, "[0, 1)")
     check_loss(loss)
     measures = named(metrics, loss.threshold)
@@ -199,6 +206,7 @@ def _epoch(
     meter = Meter(xp, run.measures)
     total = None  # of the gradients, where their norm decides
     for x, y, weights in batches:
+        problem = network.problem(x, y, weights, loss, penalty) if isinstance(optimizer, Solver) else None
         cost, g, outputs = network.differentiate(x, y, weights, loss, penalty, packed=True)
         if run.tol is not None and run.stop_on == "gradient":
             total = g * x.shape[0] if total is None else total + g * x.shape[0]
@@ -206,7 +214,10 @@ def _epoch(
             g = clip_by_value(g, run.clip_value)
         if run.clip_norm is not None:
             g = clip_by_norm(g, run.clip_norm)
-        θ, run.state = optimizer.step(backend, network.flat, g, run.state, run.lr_scale)
+        if problem is not None:
+            θ, run.state = optimizer.step(problem, network.flat, cost, g, run.state, run.lr_scale)
+        else:
+            θ, run.state = optimizer.step(backend, network.flat, g, run.state, run.lr_scale)
         network.update(θ)
         check = watch(network.layers, run.step)
         if check is not None:
@@ -240,7 +251,7 @@ def _decide(run: Run, gradient_norm: float | None) -> None:
 
 
 def _check(network: Any, optimizer: Any, penalty: Any, stop_on: Any) -> None:
-    if isinstance(optimizer, type) or not isinstance(optimizer, Optimizer):
+    if isinstance(optimizer, type) or not isinstance(optimizer, (Optimizer, Solver)):
         raise TypeError(f"optimizer: expected one such as xnn.Adam(lr=1e-3); got {optimizer!r}")
     check_penalty(penalty)
     if stop_on not in ("gradient", "cost"):

@@ -15,14 +15,45 @@ from xnn.schedules import Schedule
 from xnn.settings import number
 from xnn.trees import arrays, matching, rebuild
 
-__all__ = ["Optimizer", "Rule", "State", "coupled", "decoupled"]
+__all__ = ["Descent", "Optimizer", "Rule", "State", "coupled", "decoupled"]
 
 State: TypeAlias = dict[str, Any]  # {"step": int, further numbers, and arrays or structures of arrays like θ}
 Rule: TypeAlias = tuple[Equation, dict[str, float]]  # the equation of an update, and its scalars
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Descent:
+    """What every way down has: a step size; ``Optimizer`` and ``Solver`` are the two kinds.
+
+    Settings:
+        lr: the step size η > 0, or a schedule, a function of the number of updates made so far.
+    """
+
+    lr: float | Schedule = 1e-3
+
+    def __post_init__(self) -> None:
+        name = f"{type(self).__name__}: lr"
+        if isinstance(self.lr, type):
+            raise TypeError(f"{name} is the class {self.lr.__name__}; give one of its objects, with its settings")
+        if not callable(self.lr):
+            object.__setattr__(self, "lr", number(f"{name}, if no schedule,", self.lr, "(0, inf)"))
+
+    def rate(self, step: int) -> float:
+        """The step size η after ``step`` updates.
+
+        Raises:
+            ValueError: where the schedule gives no number in [0, ∞).
+        """
+        if not callable(self.lr):
+            return self.lr
+        η = float(self.lr(step))
+        if not 0.0 <= η < inf:
+            raise ValueError(f"{type(self).__name__}: the schedule {self.lr!r} gave {η!r} after {step} updates")
+        return η
+
+
+@dataclass(frozen=True)
+class Optimizer(Descent):
     """How parameters θ follow from their gradient g = ∂C/∂θ; a frozen dataclass of settings.
 
     An update has two parts. On the host, ``rule`` says which equation comes next and computes its
@@ -41,19 +72,7 @@ class Optimizer:
 
     It must be elementwise, with no branch on values of arrays. What comes first in a docstring below
     is the equation of the source; ⊙ is left out, since every product, quotient and root is elementwise.
-
-    Settings:
-        lr: the step size η > 0, or a schedule, a function of the number of updates made so far.
     """
-
-    lr: float | Schedule = 1e-3
-
-    def __post_init__(self) -> None:
-        name = f"{type(self).__name__}: lr"
-        if isinstance(self.lr, type):
-            raise TypeError(f"{name} is the class {self.lr.__name__}; give one of its objects, with its settings")
-        if not callable(self.lr):
-            object.__setattr__(self, "lr", number(f"{name}, if no schedule,", self.lr, "(0, inf)"))
 
     def buffers(self) -> dict[str, float]:
         """The arrays that are remembered between updates, each like θ, and what fills them at first."""
@@ -70,19 +89,6 @@ class Optimizer:
     def rule(self, numbers: Mapping[str, Any], η: float) -> Rule:
         """The equation of the update with these numbers, t = ``numbers["step"]``, and its scalars."""
         raise NotImplementedError
-
-    def rate(self, step: int) -> float:
-        """The step size η after ``step`` updates.
-
-        Raises:
-            ValueError: where the schedule gives no number in [0, ∞).
-        """
-        if not callable(self.lr):
-            return self.lr
-        η = float(self.lr(step))
-        if not 0.0 <= η < inf:
-            raise ValueError(f"{type(self).__name__}: the schedule {self.lr!r} gave {η!r} after {step} updates")
-        return η
 
     # -- Pure: for arrays of any library -------------------------------------------------------------------------
 
