@@ -7,6 +7,7 @@
 from xnn.datasets.dataset import Dataset
 from xnn.datasets.fashion_mnist import load_fashion_mnist
 from xnn.datasets.idx import read_idx
+from xnn.datasets.load_csv import load_csv
 from xnn.datasets.sklearn_sets import (
     load_breast_cancer,
     load_california_housing,
@@ -20,6 +21,7 @@ __all__ = [
     "Dataset",
     "load_breast_cancer",
     "load_california_housing",
+    "load_csv",
     "load_diabetes",
     "load_digits",
     "load_fashion_mnist",
