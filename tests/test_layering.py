@@ -11,8 +11,8 @@ from pathlib import Path
 
 #: Each imports only those before it; a folder counts as one here.
 ORDER = """
-    errors settings arrays host datasets hashing numerics trees autodiff initializers layers parameters backprop anomaly
-    losses arguments schedules optimizers clipping penalties minimize metrics meter data evaluation history run
+    errors html settings arrays host datasets hashing numerics trees autodiff initializers layers parameters backprop
+    anomaly losses arguments schedules optimizers clipping penalties minimize metrics meter data evaluation history run
     callbacks progress training summary network checkpoint files plot gpu_report cli __main__ xnn
 """.split()  # noqa: SIM905 -- the order is read as a text
 

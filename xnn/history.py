@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence
 from typing import Any, overload
 
+from xnn.html import html_table, sparkline
+
 __all__ = ["History"]
 
 
@@ -104,3 +106,10 @@ class History:
         if self.stop_reason:
             said.append(f"stop reason: {self.stop_reason}")
         return f"<History of {'; '.join(said)}>"
+
+    def _repr_html_(self) -> str:
+        """The same as a table with small curves, for notebooks."""
+        rows: list[tuple[str, ...]] = [("", "first", "last", "")]
+        rows += [(name, f"{c[0]:.4g}", f"{c[-1]:.4g}", sparkline(c)) for name, c in self._values.items() if c]
+        said = [f"{len(self)} epoch{'' if len(self) == 1 else 's'}"]
+        return html_table(rows, "; ".join([*said, f"stop reason: {self.stop_reason}"] if self.stop_reason else said))

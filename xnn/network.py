@@ -23,7 +23,7 @@ from xnn.optimizers import Problem
 from xnn.parameters import Layout, buffers_of, trace_shapes
 from xnn.penalties import Penalty, check_penalty
 from xnn.settings import whole
-from xnn.summary import summary
+from xnn.summary import summary, summary_html
 from xnn.training import fit
 
 __all__ = ["Network"]
@@ -407,6 +407,9 @@ class Network:
 
     def __repr__(self) -> str:
         return self.summary()
+
+    def _repr_html_(self) -> str:
+        return summary_html(self)
 
     def save(self, path: Any) -> None:
         """Write the network, with its notes, to a safetensors file, whole or not at all; ``xnn.load`` reads it back."""

@@ -1,4 +1,4 @@
-"""How training goes, while it goes: one live line in a terminal, plain lines anywhere else."""
+"""How training goes, while it goes: one live line in a terminal or a notebook, plain lines anywhere else."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _FEW = 20  # so many epochs get a plain line each
 class Progress(Callback):
     """Show the epoch, the cost, the metrics, those of the validation data, and the time left.
 
-    In a terminal this is one line that changes in place, at most ten times a second; it shows what
-    fits. Elsewhere (a file, a pipe, a notebook) lines are printed: each epoch where there are few,
-    else at most one a second, always the first and the last. The end is a line with the last
+    In a terminal and in a notebook this is one line that changes in place, at most ten times a second; it shows
+    what fits. Elsewhere (a file, a pipe) lines are printed: each epoch where there are few, else at most one
+    a second, always the first and the last. The end is a line with the last
     values, and one with the reason why training stopped. The text goes to ``sys.stdout``.
     """
 
-    _live: Any = field(default=None, init=False, repr=False)  # of rich; None where there is no terminal
+    _live: Any = field(default=None, init=False, repr=False)  # the line that changes in place, where there can be one
     _encoding: str | None = field(default=None, init=False, repr=False)  # of the output
     _begin: float = field(default=0.0, init=False, repr=False)
     _first: float = field(default=0.0, init=False, repr=False)  # when the first epoch had ended
@@ -42,9 +42,9 @@ class Progress(Callback):
         """Open the live line."""
         self._begin, self._shown, self._pending = time.monotonic(), -math.inf, 0
         self._encoding = getattr(sys.stdout, "encoding", None)
-        if _is_terminal():
-            self._live = _open()
-            self._draw([_epoch(1, run.epochs), "under way"])
+        self._live = _Terminal() if _is_terminal() else _Notebook() if _is_notebook() else None
+        if self._live:
+            self._live.draw([_epoch(1, run.epochs), "under way"])
 
     def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """Show the epoch, if it is time."""
@@ -60,18 +60,15 @@ class Progress(Callback):
         line = [*self._values(run), f"{_duration(math.ceil(each * (run.epochs - done)))} left"]
         self._shown = now
         if self._live:
-            self._draw(line)
+            self._live.draw(line)
         else:
             _say("  ".join(line))
             self._pending = 0
 
     def on_train_end(self, run: Run) -> None:
         """Close the live line; say how it ended."""
-        width = None
-        if self._live:
-            width = _width(self._live.console)
-            self._live.stop()
-            self._live = None
+        width = self._live.close() if self._live else None
+        self._live = None
         if self._pending:
             _say(_wrapped([*self._values(run), f"{_duration(time.monotonic() - self._begin)} in all"], width))
         self._pending = 0
@@ -82,12 +79,6 @@ class Progress(Callback):
     def _values(self, run: Run) -> list[str]:
         words = (_plain(_words(name, value), self._encoding) for name, value in self._logs.items())
         return [_epoch(self._pending, run.epochs), *words]
-
-    def _draw(self, line: list[str]) -> None:
-        from rich.text import Text
-
-        text = _fitting(line, _width(self._live.console))
-        self._live.update(Text(text, no_wrap=True, overflow="crop"), refresh=True)
 
 
 def _epoch(number: int, epochs: int) -> str:
@@ -124,24 +115,61 @@ def _is_terminal() -> bool:
     return os.environ.get("TERM") not in ("dumb", "unknown")
 
 
-def _open() -> Any:
+def _is_notebook() -> bool:
+    """Whether a kernel of Jupyter runs this, and shows what it is given to display."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return hasattr(shell, "kernel") and type(sys.stdout).__module__.startswith("ipykernel.")
+
+
+class _Terminal:
     """A live line of rich, without a thread of its own: it costs nothing between two pictures."""
-    from rich.console import Console
-    from rich.live import Live
 
-    console = Console(file=sys.stdout, highlight=False, force_jupyter=False)
-    live = Live(console=console, auto_refresh=False, transient=True)
-    live.start()
-    console.show_cursor(True)  # a program that is killed shall not leave a terminal without a cursor
-    return live
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = Console(file=sys.stdout, highlight=False, force_jupyter=False)
+        self._line = Live(console=self._console, auto_refresh=False, transient=True)
+        self._line.start()
+        self._console.show_cursor(True)  # a program that is killed shall not leave a terminal without a cursor
+
+    def draw(self, pieces: list[str]) -> None:
+        from rich.text import Text
+
+        text = _fitting(pieces, self._width())
+        self._line.update(Text(text, no_wrap=True, overflow="crop"), refresh=True)
+
+    def close(self) -> int | None:
+        """Take the line away; the columns that what is printed next has."""
+        width = self._width()
+        self._line.stop()
+        return width
+
+    def _width(self) -> int:
+        """The columns that can be written to without a wrap, with room for the ^C of a user."""
+        console = self._console
+        with suppress(OSError, ValueError, AttributeError):
+            # The window may have changed, and the variable COLUMNS, which rich trusts, may be wrong about it.
+            console.width = os.get_terminal_size(sys.stdout.fileno()).columns or console.width
+        return max(int(console.width) - 2, 1)
 
 
-def _width(console: Any) -> int:
-    """The columns that can be written to without a wrap, with room for the ^C of a user."""
-    with suppress(OSError, ValueError, AttributeError):
-        # The window may have changed, and the variable COLUMNS, which rich trusts, may be wrong about it.
-        console.width = os.get_terminal_size(sys.stdout.fileno()).columns or console.width
-    return max(int(console.width) - 2, 1)
+class _Notebook:
+    """A line below the cell that is replaced; the browser wraps it."""
+
+    def __init__(self) -> None:
+        from IPython.display import display
+
+        self._line = display({"text/plain": ""}, raw=True, display_id=True)
+
+    def draw(self, pieces: list[str]) -> None:
+        self._line.update({"text/plain": "  ".join(pieces)}, raw=True)
+
+    def close(self) -> int | None:
+        """Take the line away."""
+        self._line.update({"text/html": "", "text/plain": ""}, raw=True)
+        return None
 
 
 def _fitting(pieces: list[str], width: int) -> str:

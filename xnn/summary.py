@@ -6,9 +6,10 @@ from dataclasses import MISSING, fields
 from math import prod
 from typing import Any
 
+from xnn.html import html_table
 from xnn.layers.base import Layer
 
-__all__ = ["describe", "summary"]
+__all__ = ["describe", "summary", "summary_html"]
 
 
 def describe(layer: Layer) -> str:
@@ -27,18 +28,30 @@ def describe(layer: Layer) -> str:
 
 def summary(network: Any) -> str:
     """A row for each layer: its settings, the shape of one example's output, how many numbers it learns."""
-    counts = [prod(shape) for shape in network.layout.shapes]
-    numbers = [sum(own) for own in network.layout.by_layer(counts)]
-    rows = [("", "layer", "output shape", "parameters"), ("", "inputs", str(network.inputs), "")]
-    rows += [
-        (str(i), describe(layer), str(network.shapes[i + 1]), f"{numbers[i]:,}" if numbers[i] else "")
-        for i, layer in enumerate(network.layers)
-    ]
+    rows = _rows(network)
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [
         f"{row[0]:>{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:<{widths[2]}}  {row[3]:>{widths[3]}}".rstrip()
         for row in rows
     ]
     rule = "─" * (sum(widths) + 6)
-    total = f"{network.layout.size:,} parameters, {network.dtype}, {network.backend.name} on {network.backend.device}"
-    return "\n".join([lines[0], rule, *lines[1:], rule, total])
+    return "\n".join([lines[0], rule, *lines[1:], rule, _total(network)])
+
+
+def summary_html(network: Any) -> str:
+    """The same as a table of HTML, for notebooks."""
+    return html_table(_rows(network), _total(network))
+
+
+def _rows(network: Any) -> list[tuple[str, ...]]:
+    counts = [prod(shape) for shape in network.layout.shapes]
+    numbers = [sum(own) for own in network.layout.by_layer(counts)]
+    rows: list[tuple[str, ...]] = [("", "layer", "output shape", "parameters"), ("", "inputs", str(network.inputs), "")]
+    return rows + [
+        (str(i), describe(layer), str(network.shapes[i + 1]), f"{numbers[i]:,}" if numbers[i] else "")
+        for i, layer in enumerate(network.layers)
+    ]
+
+
+def _total(network: Any) -> str:
+    return f"{network.layout.size:,} parameters, {network.dtype}, {network.backend.name} on {network.backend.device}"
