@@ -58,6 +58,10 @@ class CupyBackend(Backend):
 
         self._deferred, self._recorder = cupy_deferred, cupy_recorder.namespace
 
+    @classmethod
+    def name_of(cls, x: Array) -> str:
+        return f"{cls.name}:{x.device.id}"
+
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
         if not self.owns(x):
             x = to_numpy(x)

@@ -40,6 +40,10 @@ class JaxBackend(Backend):
         # Arrays come from the compiled part of JAX, tracers from its Python part.
         return type(x).__module__.partition(".")[0] in ("jax", "jaxlib") and hasattr(x, "__array_namespace__")
 
+    @classmethod
+    def name_of(cls, x: Array) -> str:
+        return f"{cls.name}:{x.device.platform}:{x.device.id}"
+
     def dtype(self, name: str) -> Any:
         if name in ("float64", "int64", "complex128") and not self._jax.config.jax_enable_x64:
             raise BackendError(

@@ -29,8 +29,12 @@ class StrictBackend(Backend):
             raise BackendError(f"backend 'array_api_strict' has no device {device!r}: {error}") from error
         self.xp = array_api_strict
 
+    @classmethod
+    def name_of(cls, x: Array) -> str:
+        return f"{cls.name}:{_words(x.device)}"
+
     def info(self) -> dict[str, str]:
-        words = repr(self.device).partition("'")[2].rstrip("')")
+        words = _words(self.device)
         return {**super().info(), "device": "cpu" if words == "CPU_DEVICE" else words}
 
     @classmethod
@@ -39,3 +43,7 @@ class StrictBackend(Backend):
         import numpy
 
         return numpy.asarray(a.to_device(array_api_strict.Device("CPU_DEVICE")))
+
+
+def _words(device: Any) -> str:
+    return repr(device).partition("'")[2].rstrip("')")

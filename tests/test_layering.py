@@ -13,7 +13,7 @@ from pathlib import Path
 ORDER = """
     errors html settings arrays host datasets hashing numerics trees autodiff initializers layers parameters backprop
     anomaly losses arguments schedules optimizers clipping penalties minimize metrics meter data evaluation history run
-    callbacks progress training summary network checkpoint files plot gpu_report cli __main__ xnn
+    callbacks progress training summary network checkpoint files plot sklearn gpu_report cli __main__ xnn
 """.split()  # noqa: SIM905 -- the order is read as a text
 
 #: What a method hands to a module that comes later, when it is called.

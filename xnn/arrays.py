@@ -72,6 +72,11 @@ class Backend:
         """Whether x is an array of this library."""
         return type(x).__module__.partition(".")[0] == cls.library and hasattr(x, "dtype") and hasattr(x, "shape")
 
+    @classmethod
+    def name_of(cls, x: Array) -> str:
+        """What ``get_backend`` is asked for to compute where the array x of this library is: ``"cupy:1"``."""
+        return f"{cls.name}:{array_api_compat.device(x)}"
+
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
         """x, an array of any library or numbers in lists, as an array of this backend.
 
