@@ -89,7 +89,7 @@ class MLP(BaseEstimator):
 
     # -- Training ------------------------------------------------------------------------------------------------
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Any:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> None:
         sizes = self.hidden_layer_sizes
         hidden = [int(units) for units in sizes] if isinstance(sizes, Iterable) else [int(sizes)]
         if any(units <= 0 for units in hidden):
@@ -118,7 +118,6 @@ class MLP(BaseEstimator):
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to "
                 "be preprocessed."
             )
-        return self
 
     def _initialize(self, X: Any, units: list[int]) -> None:
         """Draw the first weights, and set what a training counts from."""
@@ -128,7 +127,8 @@ class MLP(BaseEstimator):
         self.coefs_, self.intercepts_ = ([a.astype(dtype) for a in arrays] for arrays in zip(*pairs, strict=True))
         self.n_layers_, self.n_iter_, self.t_ = len(units), 0, 0
         self._place = place(X)
-        vars(self).pop("network_", None)
+        if hasattr(self, "network_"):
+            del self.network_
         if self.solver == "lbfgs":
             return
         stopping = self.early_stopping
@@ -136,7 +136,8 @@ class MLP(BaseEstimator):
         self._no_improvement_count = 0
         self.best_loss_ = None if stopping else numpy.inf
         self.best_validation_score_ = -numpy.inf if stopping else None
-        self.validation_scores_, self.validation_loss_curve_ = ([], []) if stopping else (None, None)
+        self.validation_scores_: list[float] | None = [] if stopping else None
+        self.validation_loss_curve_: list[float] | None = [] if stopping else None
 
     # -- The network, and its parameters as scikit-learn shows them ----------------------------------------------
 
@@ -144,7 +145,8 @@ class MLP(BaseEstimator):
         """The network with the parameters that ``coefs_`` and ``intercepts_`` say."""
         given = [*self.coefs_, *self.intercepts_]
         if not hasattr(self, "network_"):
-            self.network_, self._shown = self._build(), []
+            self.network_ = self._build()
+            self._shown: list[Array] = []
         if len(given) != len(self._shown) or any(a is not b for a, b in zip(given, self._shown, strict=True)):
             names, places = self._names(), range(len(given))
             self.network_.set_parameters({n: given[k].T for n, k in zip(names, places, strict=True)})

@@ -56,8 +56,8 @@ def data_of(network: Any, loss: Loss, x: Any, y: Any, weights: Any) -> ArrayData
     """The examples as batches; a dense array is on the device of the network from now on."""
     if sparse.issparse(x):
         return SparseData(network, loss, x, y, weights)
-    arrays = (a if a is None else network.backend.asarray(a) for a in (x, y, weights))
-    return source(network, loss, *arrays, False)  # type: ignore[return-value]
+    x, y, weights = (a if a is None else network.backend.asarray(a) for a in (x, y, weights))
+    return source(network, loss, x, y, weights, False)  # type: ignore[return-value]
 
 
 def outputs(network: Any, x: Any) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from math import sqrt
 from typing import Any
 
@@ -61,8 +62,8 @@ def glorot(
     Both from U(−r, r) with r = √(6/(inputs + outputs)), or √(2/(inputs + outputs)) at a sigmoid; the last
     layer goes by the activation below it (Glorot & Bengio, 2010).
     """
-    below = [*activations, *activations[-1:]] or [None]
-    for fan_in, fan_out, activation in zip(units, units[1:], below, strict=False):
-        r = sqrt((2.0 if isinstance(activation, Sigmoid) else 6.0) / (fan_in + fan_out))
+    for k, (fan_in, fan_out) in enumerate(pairwise(units)):
+        near = activations[min(k, len(activations) - 1)] if activations else None
+        r = sqrt((2.0 if isinstance(near, Sigmoid) else 6.0) / (fan_in + fan_out))
         weight = random_state.uniform(-r, r, (fan_in, fan_out))
         yield numpy.asarray(weight), numpy.asarray(random_state.uniform(-r, r, fan_out))

@@ -44,7 +44,7 @@ def fit_stochastic(est: Any, loss: Loss, examples: Examples, incremental: bool) 
         if est.batch_size > n:
             warnings.warn(
                 f"Got `batch_size` less than 1 or larger than sample size. It is going to be clipped to {n}",
-                stacklevel=6,
+                stacklevel=5,
             )
         size = min(int(est.batch_size), n)
 
@@ -88,11 +88,11 @@ def fit_stochastic(est: Any, loss: Loss, examples: Examples, incremental: bool) 
                         f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the optimization "
                         "hasn't converged yet.",
                         ConvergenceWarning,
-                        stacklevel=6,
+                        stacklevel=5,
                     )
         except KeyboardInterrupt:
             run.stop("interrupted")
-            warnings.warn("Training interrupted by user.", stacklevel=6)
+            warnings.warn("Training interrupted by user.", stacklevel=5)
         run.history.stop_reason = run.reason
         if best is not None:
             network.restore(best)
