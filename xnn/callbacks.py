@@ -93,6 +93,14 @@ class EarlyStopping(Callback):
             self._reason = self._words()
             run.stop(self._reason)
 
+    def state_dict(self) -> dict[str, Any]:
+        """The best epoch, its weights, and the count of epochs since."""
+        return {name: getattr(self, name) for name in ("best", "best_epoch", "_wait", "_reason", "_state", "_step")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        vars(self).update(state)
+
     def on_train_end(self, run: Run) -> None:
         """Restore the best weights, and say so where the stop reason does not yet."""
         if self._state is None:
@@ -170,6 +178,14 @@ class ReduceLROnPlateau(Callback):
             if self._wait >= self.patience:
                 self._reduce(run)
 
+    def state_dict(self) -> dict[str, Any]:
+        """The best value, the counts of epochs, and what was done."""
+        return {name: getattr(self, name) for name in ("reductions", "_best", "_wait", "_cooling")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        vars(self).update(state)
+
     def _reduce(self, run: Run) -> None:
         lr = run.optimizer.lr
         base = float(lr(run.step) if callable(lr) else lr)
@@ -230,6 +246,14 @@ class Checkpoint(Callback):
         run.network.save(path)
         self.saved = path
 
+    def state_dict(self) -> dict[str, Any]:
+        """The last file, and the best value."""
+        return {"saved": self.saved, "_best": self._best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        vars(self).update(state)
+
 
 @dataclass(eq=False)
 class CSVLogger(Callback):
@@ -249,10 +273,11 @@ class CSVLogger(Callback):
     append: bool = False
 
     def on_train_begin(self, run: Run) -> None:
-        """Empty the file, or read the names of its columns."""
-        with open(self.path, "a+" if self.append else "w+", encoding="utf-8", newline="") as file:
+        """Read the names of the columns of a file that is to be continued; another one is kept until the first line."""
+        with open(self.path, "a+", encoding="utf-8", newline="") as file:
             file.seek(0)
-            self._columns = next(csv.reader(file), [])
+            self._columns = next(csv.reader(file), []) if self.append else []
+        self._begun = self.append
 
     def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """Write one line."""
@@ -268,8 +293,20 @@ class CSVLogger(Callback):
             )
         values: dict[str, object] = {**logs, "epoch": run.epoch + 1}
         rows.append([values.get(name, "") for name in self._columns])
-        with open(self.path, "a", encoding="utf-8", newline="") as file:
+        with open(self.path, "a" if self._begun else "w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
+        self._begun = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """All lines so far."""
+        return {"text": Path(self.path).read_text(encoding="utf-8") if self._begun else ""}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Write these lines again, and no others: epochs that were lost come once more."""
+        with open(self.path, "w", encoding="utf-8", newline="") as file:
+            file.write(state["text"])
+        self._columns = next(csv.reader(state["text"].splitlines()), [])
+        self._begun = True
 
 
 @dataclass(eq=False)
@@ -302,3 +339,11 @@ class Record(Callback):
         if (run.epoch + 1) % self.every == 0:
             self.values.append(self.what(run.network))
             self.epochs.append(run.epoch + 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was kept."""
+        return {"values": self.values, "epochs": self.epochs}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Keep more."""
+        vars(self).update(state)

@@ -12,17 +12,24 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
 from xnn.errors import FileError
 from xnn.host import ndarray, numpy
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 __all__ = ["read", "write"]
 
 _VERSION = 1
-_DTYPES = {"bool", "float16", "float32", "float64"} | {f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)}
+_DTYPES = {"bool": "BOOL", "float16": "F16", "float32": "F32", "float64": "F64"}
+_DTYPES |= {f"{u}int{bits}": f"{u or 'i'}{bits}".upper() for u in ("", "u") for bits in (8, 16, 32, 64)}
 
 
 def write(path: str | os.PathLike[str], architecture: Mapping[str, Any], arrays: Mapping[str, ndarray]) -> None:
@@ -30,7 +37,7 @@ def write(path: str | os.PathLike[str], architecture: Mapping[str, Any], arrays:
 
     The content goes to a temporary file in the same folder (``.xnn-….tmp``), is flushed to disk, and
     then takes the place of ``path`` in one step. When writing fails, the temporary file is removed; only
-    a killed process can leave one behind.
+    a killed process can leave one behind, and the next ``write`` into that folder removes it.
 
     Args:
         path: the file; its folder must be there.
@@ -41,9 +48,6 @@ def write(path: str | os.PathLike[str], architecture: Mapping[str, Any], arrays:
         TypeError, ValueError: for what cannot be stored; no file has been touched then.
         OSError: where the file cannot be written (FileNotFoundError where its folder is missing).
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
     text = _json(architecture)
     stored = {name: _storable(name, array) for name, array in arrays.items()}
     target = os.path.realpath(os.fsdecode(path))  # a link stays, and what it points to is replaced
@@ -58,22 +62,67 @@ def write(path: str | os.PathLike[str], architecture: Mapping[str, Any], arrays:
         "architecture": text,
         "checksum": _checksum(text, stored),
     }
-    temporary = os.path.join(folder, f".xnn-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb"):
-            mode = os.stat(temporary).st_mode  # what the umask leaves, for a new file
-        save_file(stored, temporary, metadata)
-        os.chmod(temporary, mode)  # safetensors would leave it to its owner alone
-        _flush(temporary)
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, SafetensorError):
-            raise OSError(f"{path} cannot be written: {error}") from error
-        raise
+    header, parts = _layout(stored, metadata)
+    _sweep(folder)
+    with _temporary(folder) as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        for part in parts:
+            file.write(_bytes(part))
+        file.flush()
+        os.fsync(file.fileno())
+        if fcntl is None:
+            file.close()  # Windows moves no open file
+        os.replace(file.name, target)
     if os.name == "posix":  # the new name itself is on disk only when the folder is
         _flush(folder)
+
+
+def _layout(stored: Mapping[str, ndarray], metadata: Mapping[str, str]) -> tuple[bytes, list[ndarray]]:
+    """The header of a safetensors file, and the arrays in the order of their bytes, the widest types first.
+
+    It is written here, not by safetensors, which has a temporary file of its own that a killed process leaves.
+    """
+    names = sorted(stored, key=lambda name: (-stored[name].itemsize, name))
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name in names:
+        array = stored[name]
+        start, end = end, end + array.nbytes
+        header[name] = {"dtype": _DTYPES[array.dtype.name], "shape": array.shape, "data_offsets": [start, end]}
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    return text + b" " * (-len(text) % 8), [stored[name] for name in names]
+
+
+@contextlib.contextmanager
+def _temporary(folder: str) -> Iterator[BinaryIO]:
+    """A new file for the time of writing, removed at the end if it is still there.
+
+    It is locked until then: a lock ends with its process, however that ends, so that ``_sweep`` can tell
+    what is left over from what another process is writing.
+    """
+    while True:
+        place = os.path.join(folder, f".xnn-{secrets.token_hex(8)}.tmp")
+        file = open(place, "xb")  # noqa: SIM115 -- closed below
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not os.path.exists(place):  # swept in the moment before it was locked
+                    continue
+            yield file
+            return
+        finally:
+            file.close()
+            with contextlib.suppress(OSError):
+                os.unlink(place)
+
+
+def _sweep(folder: str) -> None:
+    """Remove what killed processes have left in the folder (where files can be locked)."""
+    for name in os.listdir(folder) if fcntl is not None else ():
+        if re.fullmatch(r"\.xnn-[0-9a-f]{16}\.tmp", name):
+            with contextlib.suppress(OSError), open(os.path.join(folder, name), "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where a process is writing it
+                os.unlink(file.name)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, ndarray]]:
@@ -91,7 +140,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, ndarra
     except (MemoryError, FileError):
         raise
     except Exception as error:  # of many kinds: it depends on which byte is wrong
-        empty = "it is empty" if _size(place) == 0 else str(error)
+        empty = "it is empty" if _size(place) == 0 else str(error)[:300]
         raise FileError(
             f"{path} cannot be read as a safetensors file: {empty}; it is damaged, cut short, or of another kind. "
             "Restore it from a copy, or save the network again"
@@ -99,13 +148,15 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, ndarra
     found = _checksum(text, arrays)
     if found != stated:
         raise FileError(
-            f"{path} is damaged: its content has the checksum {found}, and {stated!r} was stored with it; "
+            f"{path} is damaged: its content has the checksum {found}, and {str(stated)[:64]!r} was stored with it; "
             "restore it from a copy, or save the network again"
         )
     try:
         architecture = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise FileError(f"{path}: the architecture is no JSON that xnn could have written: {error}") from error
+        raise FileError(
+            f"{path}: the architecture is no JSON that xnn could have written: {str(error)[:300]}"
+        ) from error
     if not isinstance(architecture, dict):
         raise FileError(f"{path}: the architecture must be a JSON object; found {type(architecture).__name__}")
     return architecture, arrays
@@ -120,7 +171,7 @@ def _open(place: str) -> tuple[str, str | None, dict[str, ndarray]]:
         if metadata.get("format") != "xnn" or "architecture" not in metadata:
             raise FileError(
                 f"{place} is a safetensors file, but none that xnn saved: its metadata name the format "
-                f"{metadata.get('format')!r}, expected 'xnn'. For arrays alone: "
+                f"{metadata.get('format')!r:.60}, expected 'xnn'. For arrays alone: "
                 "network.set_parameters(safetensors.numpy.load_file(path))"
             )
         version = metadata.get("format_version", "")
@@ -139,10 +190,14 @@ def _checksum(text: str, arrays: Mapping[str, ndarray]) -> str:
     table = [[name, arrays[name].dtype.name, list(arrays[name].shape)] for name in names]
     hashed = hashlib.sha256(json.dumps([text, table]).encode("ascii"))
     for name in names:
-        array = arrays[name]
-        little = array.astype(array.dtype.newbyteorder("<"), copy=False)  # no copy on nearly all machines
-        hashed.update(little.reshape(-1).view(numpy.uint8).data)
+        hashed.update(_bytes(arrays[name]))
     return hashed.hexdigest()
+
+
+def _bytes(array: ndarray) -> memoryview:
+    """The bytes of an array in one piece, the low ones first."""
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)  # no copy on nearly all machines
+    return little.reshape(-1).view(numpy.uint8).data
 
 
 def _json(architecture: Mapping[str, Any]) -> str:
@@ -180,9 +235,9 @@ def _storable(name: str, array: Any) -> ndarray:
     return numpy.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
-def _flush(place: str) -> None:
-    """Have the system write a file, or a folder, to disk."""
-    handle = os.open(place, os.O_RDONLY if os.path.isdir(place) else os.O_RDWR)
+def _flush(folder: str) -> None:
+    """Have the system write a folder to disk."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass
 from typing import Any
 
+from xnn.architecture import build, describe
 from xnn.arrays import Backend
 from xnn.checkpoint import read, write
 from xnn.errors import FileError
@@ -21,7 +20,7 @@ __all__ = ["load", "save"]
 def save(network: Network, path: Any) -> None:
     """Write the network to a safetensors file; see ``Network.save``."""
     arrays = {**network.parameters, **network.buffers}
-    write(path, _describe(network), {key: network.backend.to_numpy(a) for key, a in arrays.items()})
+    write(path, describe(network), {key: network.backend.to_numpy(a) for key, a in arrays.items()})
 
 
 def load(path: Any, *, backend: str | Backend | None = None, layers: Iterable[type[Layer]] = ()) -> Network:
@@ -38,9 +37,11 @@ def load(path: Any, *, backend: str | Backend | None = None, layers: Iterable[ty
         BackendError: where the backend cannot be used.
     """
     architecture, arrays = read(path)
+    if "run" in architecture:  # a training run, and the network in it
+        arrays = {key: array for key, array in arrays.items() if not key.startswith("run.")}
     known = LAYERS | {layer.__name__: layer for layer in layers}
     try:
-        built = [_layer(described, known) for described in architecture["layers"]]
+        built = [build(described, known) for described in architecture["layers"]]
         inputs = tuple(architecture["inputs"])
         shapes = trace_shapes(built, inputs)
         layout = Layout.of(built, shapes)
@@ -70,45 +71,3 @@ def load(path: Any, *, backend: str | Backend | None = None, layers: Iterable[ty
     network.set_buffers({key: array for key, array in arrays.items() if key in optional})
     network.step, network.epoch, network.notes = step, epoch, notes
     return network
-
-
-def _describe(network: Network) -> dict[str, Any]:
-    return {
-        "layers": [{"type": type(layer).__name__, **_settings(layer)} for layer in network.layers],
-        "inputs": list(network.inputs),
-        "dtype": network.dtype,
-        "seed": network.seed,
-        "step": network.step,
-        "epoch": network.epoch,
-        "notes": network.notes,
-    }
-
-
-def _settings(layer: Layer) -> dict[str, Any]:
-    """The fields as JSON; a function for initial values is not needed to load a network, and left out.
-
-    Raises:
-        TypeError: for a setting that JSON cannot hold; a network without it would be another one.
-    """
-    if not is_dataclass(layer):
-        raise TypeError(f"{type(layer).__name__} must be a dataclass to be saved: its fields are its settings")
-    settings = {}
-    for field in fields(layer):
-        value = getattr(layer, field.name)
-        if field.compare and not callable(value):
-            try:
-                settings[field.name] = json.loads(json.dumps(value, default=lambda number: number.item()))
-            except (TypeError, ValueError, AttributeError) as error:
-                raise TypeError(
-                    f"{type(layer).__name__}: the setting {field.name} = {value!r} cannot be stored in a file; "
-                    "settings are numbers, texts, and lists of them"
-                ) from error
-    return settings
-
-
-def _layer(described: dict[str, Any], known: dict[str, type[Layer]]) -> Layer:
-    settings = dict(described)
-    name = settings.pop("type")
-    if name not in known:
-        raise ValueError(f"unknown layer {name!r}; if it is your own: xnn.load(path, layers=[{name}])")
-    return known[name](**settings)

@@ -65,6 +65,21 @@ class Meter:
             found |= {name: float(f(a, y)) for name, f in self._others}
         return {name: found[name] for name in self._order}
 
+    def state_dict(self) -> dict[str, Any]:
+        """What was collected so far."""
+        for name, numbers in self._numbers.items():
+            if numbers and not isinstance(numbers[-1], float | int):
+                self._numbers[name] = [self._xp.concat(numbers)]
+        self._held, self._all = ([self._concatenated(pairs)] if pairs else [] for pairs in (self._held, self._all))
+        return {
+            "numbers": self._numbers, "sizes": self._sizes, "held": self._held, "values": self._values, "all": self._all
+        }  # fmt: skip
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave."""
+        self._numbers, self._sizes, self._values = state["numbers"], state["sizes"], state["values"]
+        self._held, self._all = state["held"], state["all"]
+
     def _note(self, name: str, number: Array | float) -> None:
         numbers = self._numbers[name]
         numbers.append(number if isinstance(number, float | int) else self._xp.reshape(number, (1,)))

@@ -1,6 +1,6 @@
 """A training run as those who watch it see it, and what a watcher is: the callback.
 
-A callback is told of three things: the run begins, an epoch has ended, the run is over (however it
+A callback is told of four things: the run begins, a step or an epoch has ended, the run is over (however it
 ends: by its limit, by Ctrl-C, by an error). The callbacks that come with xnn are in
 ``xnn.callbacks``.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xnn.history import History
+from xnn.meter import Meter
 
 __all__ = ["Callback", "Run", "as_callback"]
 
@@ -33,8 +34,17 @@ class Run:
     tol: float | None
     stop_on: str
     check_every: int | None
+    batch_size: int | None = None
+    shuffle: bool = False
+    data: Any = field(default=None, repr=False)  # the examples, and those for validation
+    validation: Any = field(default=None, repr=False)
+    callbacks: list[Callback] = field(default_factory=list, repr=False)
     history: History = field(default_factory=History)
     epoch: int = 0  # the one under way, or that just ended, counted from 0
+    batch: int = 0  # batches of the epoch under way that are done
+    meter: Meter | None = field(default=None, repr=False)  # their costs and metrics, ...
+    total: Any = field(default=None, repr=False)  # ... and the sum of their gradients, where its norm decides
+    interrupted: bool = False  # the user has asked to stop, in the middle of an epoch
     step: int = 0  # updates so far
     lr_scale: float = 1.0  # multiplied into the step size of the optimizer
     reason: str = ""  # why training stops; "" while it goes on
@@ -51,16 +61,31 @@ class Run:
 
 
 class Callback:
-    """Derive from it, and write those of the three methods that you need."""
+    """Derive from it, and write those of the methods that you need.
+
+    A callback that remembers something from epoch to epoch gives it to ``BackupAndRestore`` as
+    ``state_dict()``: numbers, texts and arrays, in lists and dictionaries; and takes it back by
+    ``load_state_dict(state)``, after ``on_train_begin``.
+    """
 
     def on_train_begin(self, run: Run) -> None:
         """Before the first epoch; what an earlier run left in the callback is forgotten here."""
+
+    def on_step_end(self, run: Run) -> None:
+        """After each update; whoever reads an array here waits for the device."""
 
     def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """After each epoch, with its values by name: loss, accuracy, val_loss, ..."""
 
     def on_train_end(self, run: Run) -> None:
         """After the last epoch, however the run ends."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the callback remembers, so that another process can go on with the run."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Remember what ``state_dict`` gave."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from typing import Any
 
 from xnn.anomaly import watch
 from xnn.arguments import check_loss
+from xnn.backup import BackupAndRestore
 from xnn.clipping import clip_by_norm, clip_by_value
 from xnn.data import ArrayData, Batch, IterableData, class_weights, columns, moments, source, split
 from xnn.errors import DivergenceWarning
@@ -129,6 +130,7 @@ def fit(
         from xnn.progress import Progress
 
         listeners.append(Progress())
+    listeners.sort(key=lambda listener: isinstance(listener, BackupAndRestore))  # it keeps what the others remember
     if validation_split:
         (x, y, sample_weight), validation_data = split(x, y, sample_weight, validation_split, validation_data)
     if class_weight is not None:
@@ -145,6 +147,7 @@ def fit(
         run = Run(
             network, loss, optimizer, epochs, data.samples, measures,
             penalty, clip_norm, clip_value, tol, stop_on, check_every,
+            batch_size, shuffle, data, validation, listeners,
         )  # fmt: skip
         run.state = optimizer.begin(network.backend, network.flat)
         with ExitStack() as endings:  # each listener is told of the end, even where another one failed
@@ -155,37 +158,31 @@ def fit(
                 network.learn_statistics(lambda f: moments(f, data))  # before: listeners may use the network
                 for listener in listeners:
                     listener.on_train_begin(run)
-                _epochs(run, data, validation, batch_size, shuffle, listeners, interrupted)
+                _epochs(run, interrupted)
             except KeyboardInterrupt:  # raised by a callback, or while data was read
                 run.stop(f"interrupted in epoch {run.epoch + 1}")
     return run.history
 
 
-def _epochs(
-    run: Run,
-    data: ArrayData | IterableData,
-    validation: ArrayData | IterableData | None,
-    batch_size: int | None,
-    shuffle: bool,
-    listeners: list[Callback],
-    interrupted: Callable[[], bool],
-) -> None:
-    """Epoch after epoch, until there is a reason to stop."""
-    network = run.network
-    size = batch_size or data.samples or 1
-    for epoch in range(run.epochs):
+def _epochs(run: Run, interrupted: Callable[[], bool]) -> None:
+    """Epoch after epoch, until there is a reason to stop; the first may be one that another process began."""
+    network, data = run.network, run.data
+    size = run.batch_size or data.samples or 1
+    for epoch in range(run.epoch, run.epochs):
+        if run.reason:  # before the first one: of a run that had stopped
+            return
         run.epoch = epoch
         order = None
-        if shuffle and data.samples is not None:
+        if run.shuffle and data.samples is not None:
             order = generator(network.seed, _SHUFFLE, network.epoch).permutation(data.samples)
-        logs, gradient_norm = _epoch(run, data.batches(size, order), interrupted)
+        logs, gradient_norm = _epoch(run, data.batches(size, order, run.batch), interrupted)
         network.epoch += 1
-        if validation is not None:
-            values = measure(network, validation.batches(), run.loss, run.measures, run.penalty)
+        if run.validation is not None:
+            values = measure(network, run.validation.batches(), run.loss, run.measures, run.penalty)
             logs |= {f"val_{name}": value for name, value in values.items()}
         run.history.append(logs)
         _decide(run, gradient_norm)
-        for listener in listeners:
+        for listener in run.callbacks:
             listener.on_epoch_end(run, logs)
         if interrupted():
             run.stop(f"interrupted in epoch {run.epoch + 1}")
@@ -197,19 +194,19 @@ def _epochs(
 def _epoch(
     run: Run, batches: Iterator[Batch], interrupted: Callable[[], bool]
 ) -> tuple[dict[str, float], float | None]:
-    """One pass over the batches, an update each: the values for the history, and ‖∇C‖ where it is asked for.
+    """The batches of an epoch, an update each: the values for the history, and ‖∇C‖ where it is asked for.
 
     Nothing is read back from the device before the end, but every ``check_every`` steps.
     """
     network, optimizer, loss, penalty = run.network, run.optimizer, run.loss, run.penalty
     backend, xp = network.backend, network.backend.xp
-    meter = Meter(xp, run.measures)
-    total = None  # of the gradients, where their norm decides
+    meter = run.meter = run.meter or Meter(xp, run.measures)
+    watchers = [c for c in run.callbacks if type(c).on_step_end is not Callback.on_step_end]
     for x, y, weights in batches:
         problem = network.problem(x, y, weights, loss, penalty) if isinstance(optimizer, Solver) else None
         cost, g, outputs = network.differentiate(x, y, weights, loss, penalty, packed=True)
         if run.tol is not None and run.stop_on == "gradient":
-            total = g * x.shape[0] if total is None else total + g * x.shape[0]
+            run.total = g * x.shape[0] if run.total is None else run.total + g * x.shape[0]
         if run.clip_value is not None:
             g = clip_by_value(g, run.clip_value)
         if run.clip_norm is not None:
@@ -223,12 +220,18 @@ def _epoch(
         if check is not None:
             check(xp, -1, f"the update of the parameters ({type(optimizer).__name__})", (network.flat,))
         run.step += 1
+        run.batch += 1
         meter.add(cost, x.shape[0], outputs, y)
-        if interrupted() or (run.check_every and run.step % run.check_every == 0 and not isfinite(float(cost))):
+        run.interrupted = interrupted()
+        for watcher in watchers:
+            watcher.on_step_end(run)
+        if run.interrupted or (run.check_every and run.step % run.check_every == 0 and not isfinite(float(cost))):
             break
     sizes = meter.numbers("weight")
     logs = {"loss": float(numpy.average(meter.numbers("cost"), weights=sizes)), **meter.metrics()}
-    return logs, None if total is None else float(xp.sqrt(xp.sum(total * total))) / float(sizes.sum())
+    norm = None if run.total is None else float(xp.sqrt(xp.sum(run.total * run.total))) / float(sizes.sum())
+    run.batch, run.meter, run.total = 0, None, None
+    return logs, norm
 
 
 def _decide(run: Run, gradient_norm: float | None) -> None:
