@@ -207,8 +207,9 @@ class Network:
         if θ and x.dtype != θ[0].dtype:
             x = xp.astype(x, θ[0].dtype)
         with self.backend.scope():
-            for layer, own, θ_own in zip(self.layers, buffers, self.layout.by_layer(θ), strict=True):
-                x = operate(layer.prediction(own), xp, x, *θ_own)
+            every = zip(self.layers, buffers, self.layout.by_layer(θ), strict=True)
+            for depth, (layer, own, θ_own) in enumerate(every):
+                x = operate(layer.prediction(own), xp, x, *θ_own, layer=depth)
         return x
 
     def activations(self, x: Any, training: bool = False) -> list[Array]:

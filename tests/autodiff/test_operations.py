@@ -7,7 +7,8 @@ import pytest
 from references import central_differences, scaled_error
 
 import xnn
-from xnn.autodiff import derivatives, grad, hessian, hvp, jacobian, jvp, operate, recording, vjp
+from xnn.autodiff import cost, derivatives, grad, hessian, hvp, jacobian, jvp, operate, recording, vjp
+from xnn.autodiff.tape import Tape
 from xnn.layers.base import Key
 
 LAYERS = {
@@ -102,10 +103,58 @@ def test_losses_agree_with_their_equations_to_second_order(backend, rng, name):
     with backend.scope():
         rec = recording(xnn.arrays.namespace(a))
         for w in (None, weights):
+
+            def body(a, w=w):
+                return loss.cost_and_delta(rec, a, y, w)[0]
+
+            def node(a, w=w):
+                return cost(loss, rec, a, y, w)
+
             right, second = jvp(lambda a, w=w: loss.cost_and_delta(rec, a, y, w)[1], a, v)
-            first, change = jvp(grad(lambda a, w=w: loss.cost_and_delta(rec, a, y, w)[0]), a, v)
-            assert scaled_error(backend.to_numpy(first), backend.to_numpy(right)) < 1e-12
-            assert scaled_error(backend.to_numpy(change), backend.to_numpy(second)) < 1e-12
+            for f in (body, node):
+                for first, change in (
+                    jvp(grad(f), a, v),
+                    (grad(f)(a), grad(lambda a, f=f: rec.sum(grad(f)(a) * v))(a)),  # reverse over reverse
+                    (jacobian(f, mode="forward")(a), hvp(f, a, v)),
+                ):
+                    assert scaled_error(backend.to_numpy(first), backend.to_numpy(right)) < 1e-12
+                    assert scaled_error(backend.to_numpy(change), backend.to_numpy(second)) < 1e-12
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_is_one_node_that_the_user_gets_by_calling_it(backend, rng, name):
+    loss, kind = LOSSES[name]
+    a = backend.asarray(rng.normal(size=(4, 3)), "float64")
+    y = backend.asarray(
+        np.array([0, 2, 1, -100]) if kind == "labels" else rng.integers(0, 2, size=(4, 3)).astype(float)
+    )
+    with backend.scope():
+        tape = Tape(lambda a: loss(a, y), (a,), (0,))
+        assert [entry[0].name for entry in tape.level.tape if entry] == [type(loss).__name__]
+        slope = backend.to_numpy(grad(lambda a: loss(a, y))(a))
+        np.testing.assert_allclose(slope, backend.to_numpy(loss.gradient(a, y)), rtol=1e-14, atol=1e-16)
+
+
+@pytest.mark.parametrize("name", [n for n, (_, kind) in LOSSES.items() if kind != "labels"])
+def test_targets_and_weights_may_carry_a_derivative(backend, rng, name):
+    loss, kind = LOSSES[name]
+    a = backend.asarray(rng.normal(size=(4, 3)), "float64")
+    values = {"rows": rng.dirichlet(np.ones(3), size=4), "counts": 1.5 + rng.uniform(size=(4, 3))}
+    y = backend.asarray(values.get(kind, rng.choice([-1.0, 1.0], size=(4, 3))), "float64")
+    w = backend.asarray(rng.uniform(0.5, 2.0, size=4), "float64")
+    with backend.scope():
+        by_y, by_w = grad(lambda y, w: loss(a, y, w), (0, 1))(y, w)
+
+        def value(y, w):
+            return backend.to_numpy(
+                loss.cost_and_delta(xnn.arrays.namespace(a), a, backend.asarray(y), backend.asarray(w))[0]
+            )
+
+        host_y, host_w = backend.to_numpy(y), backend.to_numpy(w)
+        if kind != "signs":  # of which there are but two
+            measured = central_differences(lambda y: value(y, host_w), host_y)
+            assert scaled_error(backend.to_numpy(by_y), measured) < 1e-7
+        assert scaled_error(backend.to_numpy(by_w), central_differences(lambda w: value(host_y, w), host_w)) < 1e-7
 
 
 def test_a_network_is_differentiable_in_both_arguments(backend, rng):

@@ -2,8 +2,9 @@
 
 Read in this order: ``rule`` (what is known of a function), ``elementwise``, ``products``, ``linear`` and ``linalg``
 (the tables), ``composed``, ``tracing`` (arrays that carry derivatives), ``levels`` (the two modes), ``recording``
- (NumPy's calls), ``tape`` and ``modes`` (grad and its kin), ``matrices``,
-``operations`` (layers as nodes), ``custom``, ``check``, ``show``.
+(the namespace) with ``foreign`` (NumPy's calls) and ``lifting`` (arrays that know it), ``watching`` (anomalies),
+``tape`` and ``modes`` (grad and its kin), ``matrices``, ``operations`` (layers and losses as nodes), ``custom``,
+``check``, ``show``.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from xnn.autodiff.modes import (
     value_and_grad,
     vjp,
 )
-from xnn.autodiff.operations import operate
+from xnn.autodiff.operations import cost, operate
 from xnn.autodiff.recording import recording
 from xnn.autodiff.show import show
 from xnn.autodiff.tracing import Derivative
 
 __all__ = [
-    "Derivative", "check_gradients", "checkpoint", "custom", "derivative", "derivatives", "grad", "hessian", "hvp",
-    "jacobian", "jvp", "linearize", "operate", "recording", "show", "stop_gradient", "value_and_grad", "vjp",
+    "Derivative", "check_gradients", "checkpoint", "cost", "custom", "derivative", "derivatives", "grad", "hessian",
+    "hvp", "jacobian", "jvp", "linearize", "operate", "recording", "show", "stop_gradient", "value_and_grad", "vjp",
 ]  # fmt: skip

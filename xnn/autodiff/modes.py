@@ -20,6 +20,7 @@ from xnn.autodiff.levels import Forward
 from xnn.autodiff.recording import recording
 from xnn.autodiff.tape import Tape, floats, like, ones, zeros
 from xnn.autodiff.tracing import Traced
+from xnn.autodiff.watching import forward_level
 
 __all__ = ["derivative", "derivatives", "grad", "jvp", "linearize", "value_and_grad", "vjp"]
 
@@ -99,7 +100,7 @@ def jvp(f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
 
 
 def _forward(f: Any, x: Any, arrays: Sequence[Array], marks: Sequence[Any]) -> tuple[Any, list[Any], Forward]:
-    level = Forward(arrays[0], recording)
+    level = forward_level()(arrays[0], recording)
     try:
         result = f(trees.rebuild(x, [level.argument(a, m) for a, m in zip(arrays, marks, strict=True)]))
     finally:

@@ -1,4 +1,4 @@
-"""A layer as one node: its own δ equations in the place of the tape of its body.
+"""A layer, or a loss, as one node: its own δ equations in the place of the tape of its body.
 
 ``Operation.forward`` is written in functions of the standard, so differentiating through it needs nothing more.
 But its hand-written equations are shorter: one entry on the tape for the whole layer, and on the way back
@@ -20,7 +20,7 @@ from xnn.autodiff.recording import recording
 from xnn.autodiff.rule import Rule
 from xnn.autodiff.tracing import Traced
 
-__all__ = ["operate"]
+__all__ = ["cost", "operate"]
 
 
 class Node(Rule):
@@ -28,9 +28,9 @@ class Node(Rule):
 
     joint = True
 
-    def __init__(self, operation: Any, kept: tuple[Array, ...] | None) -> None:
-        super().__init__(type(operation).__name__)
-        self.operation, self.kept = operation, kept
+    def __init__(self, operation: Any, kept: tuple[Array, ...] | None, layer: int | None) -> None:
+        super().__init__(getattr(operation, "name", type(operation).__name__))
+        self.operation, self.kept, self.layer = operation, kept, layer
 
     def push(self, xp: Any, tangents: Any, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
         """J v by forward mode through the body."""
@@ -59,8 +59,11 @@ class Node(Rule):
         return [below, *self.operation.gradients(xp, g, y, kept, *args)]
 
 
-def operate(operation: Any, xp: Any, x: Array, *parameters: Array) -> Array:
-    """y = f(x; θ) of an operation, where any of the arrays may be traced; xp is the namespace for plain ones."""
+def operate(operation: Any, xp: Any, x: Array, *parameters: Array, layer: int | None = None) -> Array:
+    """y = f(x; θ) of an operation, where any of the arrays may be traced; xp is the namespace for plain ones.
+
+    ``layer`` is its place in a network, for messages.
+    """
     args = (x, *parameters)
     traced = [a for a in args if isinstance(a, Traced)]
     if not traced:
@@ -73,7 +76,33 @@ def operate(operation: Any, xp: Any, x: Array, *parameters: Array) -> Array:
     marks = tuple(a.mark if mine else None for a, mine in zip(args, own, strict=True))
     kept = None
     if any(isinstance(a, Traced) for a in values):
-        y = operate(operation, level.xp, *values)
+        y = operate(operation, level.xp, *values, layer=layer)
     else:
         y, kept = operation.forward(level.xp, *values)
-    return level.record(Node(operation, kept), y, values, marks, {})
+    return level.record(Node(operation, kept, layer), y, values, marks, {})
+
+
+class Cost:
+    """A loss for given targets and weights, as an operation: C = f(a), δ = ∂C/∂a times what comes back."""
+
+    def __init__(self, loss: Any, y: Array, weights: Array | None) -> None:
+        self.loss, self.y, self.weights, self.name = loss, y, weights, type(loss).__name__
+
+    def forward(self, xp: Any, a: Array) -> tuple[Array, tuple[Array, ...]]:
+        """(C, (∂C/∂a,)); both come from the same work."""
+        c, δ = self.loss.cost_and_delta(xp, a, self.y, self.weights)
+        return c, (δ,)
+
+    def delta(self, xp: Any, g: Array, c: Array, kept: tuple[Array, ...], a: Array) -> Array:
+        """C̄ ∂C/∂a."""
+        return g * kept[0]
+
+
+def cost(loss: Any, xp: Any, a: Array, y: Array, weights: Array | None = None) -> Array:
+    """C of a loss, where any of the arrays may be traced: one node by its δ where only the outputs a are.
+
+    Where the targets or the weights carry a derivative, of which δ says nothing, it goes through the equation.
+    """
+    if isinstance(a, Traced) and not isinstance(y, Traced) and not isinstance(weights, Traced):
+        return operate(Cost(loss, y, weights), xp, a)
+    return loss.cost_and_delta(xp, a, y, weights)[0]

@@ -9,9 +9,9 @@ from array_api_compat import device
 
 from xnn import trees
 from xnn.arrays import Array, namespace, owner
-from xnn.autodiff.levels import Reverse
 from xnn.autodiff.recording import recording
 from xnn.autodiff.tracing import Traced, raw
+from xnn.autodiff.watching import reverse_level
 
 __all__ = ["Tape", "floats", "like", "ones", "zeros"]
 
@@ -36,7 +36,7 @@ class Tape:
             found += own
         if not found:
             raise ValueError("there is no array to differentiate by")
-        self.level = level = Reverse(found[0], recording, whole)
+        self.level = level = reverse_level()(found[0], recording, whole)
         self.x = found
         traced = iter([level.argument(x) for x in found])
         for n, (tree, _) in zip(numbers, self.structures, strict=True):

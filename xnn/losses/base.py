@@ -81,6 +81,10 @@ class Loss:
             TypeError: for arrays of two libraries, and for dtypes that make no sense here.
         """
         xp, a, y, w, _ = self._prepare(outputs, targets, sample_weight)
+        if hasattr(xp, "base_namespace"):  # a namespace that records
+            from xnn.autodiff import cost  # on use: importing it takes a while
+
+            return cost(self, xp, a, y, w)
         return self.cost_and_delta(xp, a, y, w)[0]
 
     def gradient(self, outputs: Any, targets: Any, sample_weight: Any = None) -> Array:
@@ -217,6 +221,7 @@ def readable(y: Array) -> Any:
     """y as a NumPy array where its values can be had without waiting for a device, else None."""
     if isinstance(y, ndarray):
         return y
+    y = getattr(y, "__wrapped_array__", y)  # the values of an array that carries a derivative
     kind = owner(y)
     return kind.to_numpy(y) if kind is not None and str(array_api_compat.device(y)) == "cpu" else None
 
