@@ -4,6 +4,7 @@
 # make test-slow  the tests that take minutes
 # make check      format, lint, types
 # make examples   every example with small settings     make examples BACKEND=torch
+# make docs       the documentation, into build/docs; runs the examples
 # make bench      side by side with PyTorch, JAX and scikit-learn; writes docs/benchmarks.md
 #
 # CuPy, on the GPU or, where there is none, on an emulated device that is built first (tests/cudacpu/README.md):
@@ -30,7 +31,7 @@ ON_CUPY := tests/cudacpu/on-cupy
 # The tests of operations and one training run.
 PARTS   := tests/layers tests/test_losses.py tests/test_optimizers.py tests/test_same_numbers.py
 
-.PHONY: demo test test-all test-slow test-cupy test-cupy-orders test-cupy-wheel compile-kernels check examples bench clean
+.PHONY: demo test test-all test-slow test-cupy test-cupy-orders test-cupy-wheel compile-kernels check examples docs bench clean
 
 $(PY):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "xnn needs Python 3.11 or newer; this is " + sys.version)'
@@ -90,6 +91,10 @@ examples: $(VENV)/.installed-examples
 	@for example in examples/[a-z]*.py; do \
 		echo "== $$example"; $(PY) $$example --backend $(BACKEND) --quick || exit 1; \
 	done
+
+docs: $(VENV)/.installed-docs
+	$(PY) -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
+	@echo "read build/docs/index.html"
 
 bench: $(VENV)/.installed-all
 	$(PY) benchmarks/run.py --output docs/benchmarks.md
