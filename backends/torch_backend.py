@@ -50,7 +50,7 @@ class TorchBackend(Backend):
 
     @classmethod
     def to_numpy(cls, a: Array) -> Any:
-        return a.detach().cpu().numpy()
+        return a.detach().resolve_conj().resolve_neg().cpu().numpy()
 
     def synchronize(self) -> None:
         if self.device.type == "cuda":

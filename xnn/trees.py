@@ -113,20 +113,25 @@ def _match(xp: Any, x: Any, θ: Array, name: str, liked: str) -> Array:
         if getattr(x, "requires_grad", False):
             x = x.detach()
     else:
-        x = xp.asarray(_numbers(x, name), dtype=θ.dtype, device=array_api_compat.device(θ))
+        x = xp.asarray(_numbers(x, name, θ), dtype=θ.dtype, device=array_api_compat.device(θ))
     if x.shape != θ.shape:
         raise ValueError(f"{name} must have the shape of {liked}, {tuple(θ.shape)}; got {tuple(x.shape)}")
     if x.dtype == θ.dtype:
         return x
-    if not xp.isdtype(x.dtype, ("real floating", "integral")):
+    numbers = ("real floating", "integral", *(("complex floating",) if _is_complex(θ) else ()))
+    if not xp.isdtype(x.dtype, numbers):
         raise TypeError(f"{name}: expected real numbers, got an array of {x.dtype}")
     return xp.astype(x, θ.dtype)
 
 
-def _numbers(x: Any, name: str) -> Any:
-    """Numbers in lists as a float64 array on the host."""
+def _is_complex(x: Any) -> bool:
+    return "complex" in str(getattr(x, "dtype", ""))
+
+
+def _numbers(x: Any, name: str, like: Any = None) -> Any:
+    """Numbers in lists as a float64 array on the host, or complex128 beside a complex array."""
     try:
-        return to_numpy(x).astype("float64", casting="safe")
+        return to_numpy(x).astype("complex128" if _is_complex(like) else "float64", casting="safe")
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name}: expected an array, or real numbers in lists; {error}") from error
 

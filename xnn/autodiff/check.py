@@ -11,6 +11,7 @@ from array_api_compat import device
 from xnn import trees
 from xnn.arrays import Array, namespace, to_numpy
 from xnn.autodiff.modes import jvp, vjp
+from xnn.autodiff.rule import is_complex
 from xnn.autodiff.tape import floats
 from xnn.autodiff.tracing import raw
 from xnn.host import generator, numpy
@@ -65,13 +66,15 @@ def _is_float(a: Any) -> bool:
     if trees.is_structure(a):
         return all(_is_float(leaf) for leaf in trees.leaves(a, "x").values())
     if hasattr(a, "dtype"):
-        return bool(namespace(raw(a)).isdtype(a.dtype, "real floating"))
-    return isinstance(a, (float, list)) and to_numpy(a).dtype.kind == "f"
+        return bool(namespace(raw(a)).isdtype(a.dtype, ("real floating", "complex floating")))
+    return isinstance(a, (float, complex, list)) and to_numpy(a).dtype.kind in "fc"
 
 
 def _random(draw: Any, like: Array) -> Array:
     a = raw(like)
     values = draw.normal(size=tuple(a.shape))
+    if is_complex(a):
+        values = values + 1j * draw.normal(size=tuple(a.shape))
     return namespace(a).asarray(values, dtype=a.dtype, device=device(a))
 
 
@@ -97,8 +100,7 @@ def _check(f: Any, x: list[Array], names: list[str], draw: Any, h: float, tolera
     y, pull = vjp(f, x)
     g = [_random(draw, a) for a in y]
     adjoints = pull(g)
-    left = sum(float(numpy.sum(to_numpy(raw(a)) * to_numpy(raw(b)))) for a, b in zip(g, forward, strict=True))
-    right = sum(float(numpy.sum(to_numpy(raw(a)) * to_numpy(raw(b)))) for a, b in zip(adjoints, v, strict=True))
+    left, right = _inner(g, forward), _inner(adjoints, v)
     if not abs(left - right) <= tolerance * max(abs(left), abs(right), 1.0):
         _blame_reverse(f, x, names, adjoints, g, tolerance, what)
         raise AssertionError(f"{what}: g·(J v) = {left!r} in forward mode, but (Jᵀ g)·v = {right!r} in reverse mode")
@@ -110,6 +112,12 @@ def _error(a: Any, b: Any) -> float:
         return 0.0
     e = float(numpy.max(numpy.abs(a - b))) / max(float(numpy.max(numpy.abs(b))), 1.0)
     return e if e == e else math.inf
+
+
+def _inner(a: list[Array], b: list[Array]) -> float:
+    """⟨a, b⟩ = Re Σ ā b."""
+    pairs = zip(a, b, strict=True)
+    return sum(float(numpy.sum(numpy.real(numpy.conj(to_numpy(raw(c))) * to_numpy(raw(d))))) for c, d in pairs)
 
 
 def _unit(x: list[Array], which: int, entry: Any) -> list[Array]:
@@ -145,9 +153,9 @@ def _blame_reverse(
         own = to_numpy(raw(adjoints[which]))
         for entry in numpy.ndindex(tuple(a.shape)):
             pushed = jvp(f, x, _unit(x, which, entry))[1]
-            right = sum(float(numpy.sum(to_numpy(raw(c)) * to_numpy(raw(d)))) for c, d in zip(g, pushed, strict=True))
-            error = abs(float(own[entry]) - right) / max(abs(right), 1.0)
+            right, found = _inner(g, pushed), float(own[entry].real)
+            error = abs(found - right) / max(abs(right), 1.0)
             if not error <= worst[0]:
-                worst = (error, f"{name}{list(entry) if entry else ''}: {float(own[entry])!r} instead of {right!r}")
+                worst = (error, f"{name}{list(entry) if entry else ''}: {found!r} instead of {right!r}")
     if worst[1]:
         raise AssertionError(f"{what}, reverse mode: the derivative by {worst[1]}")

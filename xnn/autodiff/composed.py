@@ -10,11 +10,56 @@ from collections.abc import Callable
 from typing import Any
 
 from array_api_compat import device
+from array_api_compat import device as array_device
 
 from xnn.arrays import Array
 from xnn.autodiff.linear import axes_of
+from xnn.autodiff.rule import conj, is_complex
+from xnn.autodiff.tracing import raw
 
-__all__ = ["COMPOSED"]
+__all__ = ["COMPOSED", "gather", "root", "squares"]
+
+
+def gather(xp: Any, x: Array, chosen: Callable[[Array], Array]) -> Array:
+    """The entries of x that ``chosen`` picks from any array of that shape, by what it picks of their places."""
+    size = math.prod(x.shape)
+    places = chosen(xp.reshape(xp.arange(size, device=device(x)), x.shape))
+    return xp.reshape(xp.take(xp.reshape(x, (size,)), xp.reshape(places, (-1,)), axis=0), places.shape)
+
+
+def take_along_axis(xp: Any, x: Array, indices: Array, /, *, axis: int = -1) -> Array:
+    """xⱼ for the indices j along an axis."""
+    return gather(xp, x, lambda places: xp.base_namespace.take_along_axis(places, indices, axis=axis))
+
+
+def sign(xp: Any, x: Array, /) -> Array:
+    """x/|x|, and 0 for 0; constant for real numbers."""
+    if not is_complex(x):
+        return xp.base_namespace.sign(raw(x))
+    zero = x == 0.0
+    return xp.where(zero, 0.0, x / xp.where(zero, 1.0, xp.abs(x)))
+
+
+def linspace(
+    xp: Any, start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True
+) -> Array:
+    """(1 − t) x₀ + t x₁ for evenly spaced t."""
+    end = next(a for a in (start, stop) if hasattr(a, "dtype"))
+    where = {"dtype": xp.real(raw(end)).dtype if is_complex(end) else end.dtype, "device": array_device(end)}
+    t = xp.linspace(0.0, 1.0, num, endpoint=endpoint, **where)
+    y = (1.0 - t) * start + t * stop
+    return y if dtype is None else xp.astype(y, dtype)
+
+
+def squares(xp: Any, x: Array) -> Array:
+    """|x|²."""
+    return x * x if not is_complex(x) else xp.real(x * xp.conj(x))
+
+
+def root(xp: Any, x: Array) -> Array:
+    """√x, with the derivative 0 at 0: of a norm or a standard deviation, as in PyTorch."""
+    zero = x == 0.0
+    return xp.where(zero, 0.0, xp.sqrt(xp.where(zero, 1.0, x)))
 
 
 def mean(xp: Any, x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
@@ -24,15 +69,15 @@ def mean(xp: Any, x: Array, /, *, axis: Any = None, keepdims: bool = False) -> A
 
 
 def var(xp: Any, x: Array, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Array:
-    """Σ (x − mean)² / (n − correction)."""
+    """Σ |x − mean|² / (n − correction)."""
     n = math.prod(x.shape[a] for a in axes_of(axis, x.ndim))
     c = x - xp.sum(x, axis=axis, keepdims=True) / n
-    return xp.sum(c * c, axis=axis, keepdims=keepdims) / (n - correction)
+    return xp.sum(squares(xp, c), axis=axis, keepdims=keepdims) / max(n - correction, 0)
 
 
 def std(xp: Any, x: Array, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Array:
     """√ of the variance."""
-    return xp.sqrt(var(xp, x, axis=axis, correction=correction, keepdims=keepdims))
+    return root(xp, var(xp, x, axis=axis, correction=correction, keepdims=keepdims))
 
 
 def prod(xp: Any, x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
@@ -65,12 +110,11 @@ def cumulative_prod(
 
 
 def clip(xp: Any, x: Array, /, min: Any = None, max: Any = None) -> Array:
-    """x between two bounds; on a bound that is a number the derivative by x is 1, as in PyTorch."""
-    for bound, outside, choose in ((min, "__lt__", "maximum"), (max, "__gt__", "minimum")):
-        if bound is None:
-            continue
-        own = getattr(xp, choose)(x, bound) if hasattr(bound, "shape") else None
-        x = xp.where(getattr(x, outside)(bound), bound, x) if own is None else own
+    """x between two bounds; on a bound the derivative by x is 1 and by the bound 0, as in PyTorch."""
+    if min is not None:
+        x = xp.where(raw(x) < raw(min), min, x)
+    if max is not None:
+        x = xp.where(raw(x) > raw(max), max, x)
     return x
 
 
@@ -88,8 +132,8 @@ def tensordot(xp: Any, a: Array, b: Array, /, *, axes: Any = 2) -> Array:
 
 
 def vecdot(xp: Any, a: Array, b: Array, /, *, axis: int = -1) -> Array:
-    """Σ a b along an axis."""
-    return xp.sum(a * b, axis=axis)
+    """Σ conj(a) b along an axis."""
+    return xp.sum(conj(xp, a) * b, axis=axis)
 
 
 def outer(xp: Any, a: Array, b: Array, /) -> Array:
@@ -165,15 +209,22 @@ def trace(xp: Any, x: Array, /, *, offset: int = 0, dtype: Any = None) -> Array:
 
 
 def vector_norm(xp: Any, x: Array, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Array:
-    """(Σ |x|ᵖ)^(1/p); its derivative at 0 is NaN for p = 2, where it has none."""
+    """(Σ |x|ᵖ)^(1/p); the derivative by an entry is 0 where none exists, as in PyTorch."""
     o = {"axis": axis, "keepdims": keepdims}
     if ord == 2:
-        return xp.sqrt(xp.sum(x * x, **o))
+        return root(xp, xp.sum(squares(xp, x), **o))
+    if ord == 0:
+        x = raw(x)
+        return xp.sum(xp.astype(x != 0, xp.abs(x).dtype), **o)
+    x = xp.abs(x)
     if ord == 1:
-        return xp.sum(xp.abs(x), **o)
+        return xp.sum(x, **o)
     if math.isinf(ord):
-        return (xp.max if ord > 0 else xp.min)(xp.abs(x), **o)
-    return xp.sum(xp.abs(x) ** ord, **o) ** (1.0 / ord)
+        return (xp.max if ord > 0 else xp.min)(x, **o)
+    zero = raw(x) == 0.0
+    y = xp.sum(xp.where(zero, 0.0, xp.where(zero, 1.0, x) ** ord), **o)
+    none = xp.any(zero, **o) if ord < 0 else raw(y) == 0.0
+    return xp.where(none, 0.0, xp.where(none, 1.0, y) ** (1.0 / ord))
 
 
 def cross(xp: Any, a: Array, b: Array, /, *, axis: int = -1) -> Array:
@@ -184,8 +235,8 @@ def cross(xp: Any, a: Array, b: Array, /, *, axis: int = -1) -> Array:
 
 
 _FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    mean, var, std, prod, cumulative_prod, clip, tensordot, vecdot, outer, repeat, tile, unstack, broadcast_arrays,
-    meshgrid, diff, diagonal, trace, vector_norm, cross,
+    sign, linspace, take_along_axis, mean, var, std, prod, cumulative_prod, clip, tensordot, vecdot, outer, repeat,
+    tile, unstack, broadcast_arrays, meshgrid, diff, diagonal, trace, vector_norm, cross,
 )  # fmt: skip
 
 #: The functions by their names.

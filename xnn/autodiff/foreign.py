@@ -25,7 +25,8 @@ _NAMES = {
 }  # fmt: skip
 _REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
 _KEYWORDS = {"axis": "axis", "keepdims": "keepdims", "dtype": "dtype", "ddof": "correction", "correction": "correction",
-             "k": "k", "offset": "offset", "n": "n", "ord": "ord"}  # fmt: skip
+             "k": "k", "offset": "offset", "n": "n", "ord": "ord",
+             "s": "s", "axes": "axes", "norm": "norm"}  # fmt: skip
 
 
 def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dict[str, Any]) -> Array:

@@ -16,9 +16,8 @@ from typing import Any
 from array_api_compat import device
 
 from xnn.arrays import Array
-from xnn.autodiff.rule import Linear, Rule, Tangents, reduce_to
+from xnn.autodiff.rule import Linear, Rule, Tangents, cast, conj, is_complex, reduce_to
 from xnn.autodiff.tracing import apply, raw
-from xnn.host import ndarray, numpy
 
 __all__ = ["GETITEM", "LINEAR", "SELECT", "axes_of"]
 
@@ -40,7 +39,7 @@ def kept(xp: Any, y: Array, x: Array, axis: Any, keepdims: bool) -> Array:
 def _sum(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
     x = args[0]
     g = xp.broadcast_to(kept(xp, g, x, o.get("axis"), o.get("keepdims", False)), x.shape)
-    return g if g.dtype == x.dtype else xp.astype(g, x.dtype)
+    return cast(xp, g, x)
 
 
 def _shaped(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
@@ -67,7 +66,7 @@ def _cumulative_sum(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
     if o.get("include_initial", False):
         g = g[(slice(None),) * (axis % g.ndim) + (slice(1, None), ...)]
     g = xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
-    return g if g.dtype == args[0].dtype else xp.astype(g, args[0].dtype)
+    return cast(xp, g, args[0])
 
 
 def _concat(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
@@ -78,12 +77,12 @@ def _concat(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
     else:
         ends = list(accumulate(a.shape[axis] for a in args))
         g = g[(slice(None),) * (axis % g.ndim) + (slice(ends[i] - args[i].shape[axis], ends[i]), ...)]
-    return g if g.dtype == args[i].dtype else xp.astype(g, args[i].dtype)
+    return cast(xp, g, args[i])
 
 
 def _stack(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
     g = g[(slice(None),) * (o.get("axis", 0) % g.ndim) + (i, ...)]
-    return g if g.dtype == args[i].dtype else xp.astype(g, args[i].dtype)
+    return cast(xp, g, args[i])
 
 
 def _where(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
@@ -91,24 +90,12 @@ def _where(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
 
 
 def _astype(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
-    return xp.astype(g, args[0].dtype)
+    return cast(xp, g, args[0])
 
 
 def _take(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
     x, indices = args
     return _apply(ADD_AT, xp, (g, indices), shape=x.shape, axis=o.get("axis", 0) or 0)
-
-
-def _take_along(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
-    """x̄ₖ = Σⱼ [indexⱼ = k] ȳⱼ along the axis, which goes last for that."""
-    x, indices = args
-    axis = o.get("axis", -1)
-    g, indices = xp.moveaxis(g, axis, -1), xp.moveaxis(indices, axis, -1)
-    n = x.shape[axis]
-    indices = xp.where(indices < 0, indices + n, indices)
-    places = xp.arange(n, dtype=indices.dtype, device=device(indices))
-    there = xp.astype(indices[..., None] == places, g.dtype)
-    return xp.moveaxis(xp.sum(g[..., None] * there, axis=-2), -1, axis)
 
 
 def _apply(rule: Rule, xp: Any, args: Any, **options: Any) -> Array:
@@ -140,13 +127,13 @@ def _add_at(xp: Any, g: Array, indices: Array, *, shape: Any, axis: int) -> Arra
     axis %= len(shape)
     z = xp.zeros(shape, dtype=g.dtype, device=device(g))
     before = (slice(None),) * axis
-    if isinstance(z, ndarray):
-        numpy.add.at(z, (*before, indices), g)
-        return z
-    if hasattr(z, "at"):
+    if hasattr(z, "at"):  # JAX
         return z.at[(*before, indices)].add(g)
-    if hasattr(z, "index_add"):
+    if hasattr(z, "index_add"):  # PyTorch
         return z.index_add(axis, indices, g)
+    if hasattr(xp.add, "at"):  # NumPy and CuPy
+        xp.add.at(z, (*before, indices), g)
+        return z
     # Everywhere else by a product with rows of 0 and 1.
     places = xp.arange(shape[axis], dtype=indices.dtype, device=device(indices))
     indices = xp.where(indices < 0, indices + shape[axis], indices)
@@ -214,6 +201,10 @@ LINEAR: dict[str, Linear] = {
         Linear("sum", _sum),
         Linear("cumulative_sum", _cumulative_sum),
         Linear("astype", _astype),
+        # Complex numbers, as pairs of real ones.
+        Linear("real", lambda xp, i, g, args, o: cast(xp, g, args[0])),
+        Linear("imag", lambda xp, i, g, args, o: 1j * cast(xp, g, args[0]) if is_complex(args[0]) else 0.0 * g),
+        Linear("conj", lambda xp, i, g, args, o: conj(xp, g)),
         Linear("where", _where, arguments=(1, 2)),
         # Arrays in another order or shape.
         Linear("reshape", _shaped),
@@ -231,6 +222,5 @@ LINEAR: dict[str, Linear] = {
         Linear("stack", _stack, lambda xp, *a, **o: xp.stack(list(a), **o), arguments=None),
         # Reading by indices.
         Linear("take", _take),
-        Linear("take_along_axis", _take_along),
     )
 }

@@ -12,17 +12,27 @@ from xnn import trees
 from xnn.arrays import Array, namespace
 from xnn.autodiff.modes import grad, jvp
 from xnn.autodiff.recording import recording
+from xnn.autodiff.rule import is_complex
 from xnn.autodiff.tape import Tape, zeros
 from xnn.autodiff.tracing import raw
 
 __all__ = ["hessian", "hvp", "jacobian"]
 
 
-def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, mode: str | None = None) -> Callable[..., Any]:
+def jacobian(
+    f: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    mode: str | None = None,
+    *,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
     """The function that gives J = ∂f/∂x, of shape (*y.shape, *x.shape), for each array of x.
 
     f is evaluated once. ``mode`` is "forward" (a pass for each entry of x), "reverse" (one for each entry of y), or
     None: the one with fewer passes. Where f gives a structure, so does this, with that of x inside.
+
+    By complex numbers, a function need not have one Jacobian with J v its derivative along every v; ``holomorphic``
+    says that this one has. Others are to be taken by their real and imaginary parts, as two arguments.
     """
     if mode not in (None, "forward", "reverse"):
         raise ValueError(f"mode must be 'forward', 'reverse' or None; got {mode!r}")
@@ -30,6 +40,9 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, mode: st
 
     def function(*args: Any, **options: Any) -> Any:
         tape = Tape(f, args, numbers, options)
+        if any(map(is_complex, tape.x)) and not holomorphic:
+            raise TypeError("a Jacobian by complex numbers needs jacobian(..., holomorphic=True), if the function is; "
+                            "else take real and imaginary parts as two arguments")  # fmt: skip
         n, m = (sum(math.prod(a.shape) for a in arrays) for arrays in (tape.x, tape.y))
         rows = _reverse_rows(tape) if mode == "reverse" or (mode is None and m < n) else _forward_rows(tape)
         blocks = []
@@ -54,9 +67,13 @@ def _basis(arrays: Sequence[Array]) -> Any:
 def _reverse_rows(tape: Tape) -> list[list[Array]]:
     rows: list[list[list[Array]]] = [[[] for _ in tape.x] for _ in tape.y]
     for which, e in _basis(tape.y):
-        adjoints = [e if i == which else zeros(y) for i, y in enumerate(tape.y)]
-        for column, g in zip(rows[which], tape.pull(adjoints), strict=True):
-            column.append(g)
+        own = [e if i == which else zeros(y) for i, y in enumerate(tape.y)]
+        for column, x, g in zip(rows[which], tape.x, tape.pull(own), strict=True):
+            column.append(g if not is_complex(x) else recording(namespace(raw(g))).conj(g))
+        if is_complex(e) and not all(map(is_complex, tape.x)):  # the imaginary part of the row, by real arguments
+            turned = tape.pull([1j * a if is_complex(a) else a for a in own])
+            for column, x, g in zip(rows[which], tape.x, turned, strict=True):
+                column[-1] = column[-1] if is_complex(x) else column[-1] + 1j * g
     return [
         [_joined(found, (*y.shape, *x.shape), 0, x) for x, found in zip(tape.x, row, strict=True)]
         for y, row in zip(tape.y, rows, strict=True)

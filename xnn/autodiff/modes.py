@@ -7,6 +7,15 @@ reverse pass, or n forward ones. Everything here is made of these two, and of th
 Arguments may be arrays of any library, numbers, or lists, tuples and dictionaries of them, nested; derivatives
 have the same structure. The functions are written with operators, with ``x.__array_namespace__()``, or with
 NumPy's functions.
+
+**Complex numbers** are pairs of real ones here, as in PyTorch. Forward mode pushes J v. In reverse mode the gradient
+of a real number L by z is
+
+    z̄ = ∂L/∂Re z + i ∂L/∂Im z,
+
+the direction in which L grows fastest, so that z − α z̄ descends; JAX gives its conjugate. For a function f that is
+holomorphic, J v = f′ v and pull(g) = conj(f′) g. The adjoint of a real argument is real. A function of a complex
+result has no ``grad``: that of its real part, or of |f|, is to be taken.
 """
 
 from __future__ import annotations
@@ -18,6 +27,7 @@ from xnn import trees
 from xnn.arrays import Array
 from xnn.autodiff.levels import Forward
 from xnn.autodiff.recording import recording
+from xnn.autodiff.rule import is_complex
 from xnn.autodiff.tape import Tape, floats, like, ones, zeros
 from xnn.autodiff.tracing import Traced
 from xnn.autodiff.watching import forward_level
@@ -31,6 +41,10 @@ def _scalar(tape: Tape) -> Array:
         what = type(tape.result).__name__
         raise TypeError(f"a gradient is that of one number; the function gave a {what}: take vjp or jacobian")
     y = tape.y[0]
+    if is_complex(y):
+        raise TypeError(
+            "a gradient is that of a real number; the function gave a complex one: take its real part or abs, or vjp"
+        )
     if y.ndim != 0:
         raise ValueError(
             f"a gradient is that of one number; the function gave an array of shape {tuple(y.shape)}: "

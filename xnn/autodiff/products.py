@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from xnn.arrays import Array
-from xnn.autodiff.rule import Linear, Rule, Tangents, reduce_to
+from xnn.autodiff.rule import Linear, Rule, Tangents, cast, conj, is_complex, reduce_to
 
 __all__ = ["MATMUL", "TRANSPOSED"]
 
 
 class MatMul(Rule):
-    """C = A B over the last two axes, with broadcasting of the others: Ċ = Ȧ B + A Ḃ, Ā = C̄ Bᵀ, B̄ = Aᵀ C̄."""
+    """C = A B over the last two axes, with broadcasting of the others: Ċ = Ȧ B + A Ḃ, Ā = C̄ Bᴴ, B̄ = Aᴴ C̄."""
 
     reads, linear, bilinear = "x", frozenset((0, 1)), True
 
@@ -27,11 +27,13 @@ class MatMul(Rule):
         return dA @ B if dB is None else dA @ B + A @ dB
 
     def pull(self, xp: Any, i: int, g: Array, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
-        """C̄ Bᵀ or Aᵀ C̄; a vector counts as a row on the left, and as a column on the right."""
+        """C̄ Bᴴ or Aᴴ C̄; a vector counts as a row on the left, and as a column on the right."""
         A, B = args
+        if is_complex(g):
+            A, B = conj(xp, A), conj(xp, B)
         if A.ndim == 2 and B.ndim == 2:
             g = g @ B.T if i == 0 else A.T @ g
-            return g if g.dtype == args[i].dtype else xp.astype(g, args[i].dtype)
+            return cast(xp, g, args[i])
         if B.ndim == 1:
             B, g = B[:, None], g[..., None]
         if A.ndim == 1:

@@ -14,8 +14,9 @@ from typing import Any
 
 from xnn.arrays import Array
 from xnn.autodiff import foreign
-from xnn.autodiff.composed import COMPOSED
+from xnn.autodiff.composed import COMPOSED, gather
 from xnn.autodiff.elementwise import CONSTANT, ELEMENTWISE
+from xnn.autodiff.fourier import FOURIER
 from xnn.autodiff.linalg import LINALG, LINALG_COMPOSED
 from xnn.autodiff.linear import GETITEM, LINEAR, SELECT
 from xnn.autodiff.products import MATMUL
@@ -44,7 +45,7 @@ class Recording(ModuleType):
         elif name == "linalg":
             function = Part(self, name, {**RULES, **LINALG}, {**COMPOSED, **LINALG_COMPOSED})
         elif name == "fft":
-            function = Part(self, name, {}, {})
+            function = Part(self, name, {}, FOURIER)
         else:
             function = _wrap(self, getattr(self.base_namespace, name), name, RULES, COMPOSED)
         self.__dict__[name] = function
@@ -186,7 +187,7 @@ def _full_like(xp: Recording, x: Any, /, fill_value: Any, *, dtype: Any = None, 
 
 
 def _getitem(xp: Recording, x: Array, key: Any) -> Array:
-    """x[key] for integers, slices, ``...`` and ``None``; one array of integers counts along the first axis."""
+    """x[key] for integers, slices, ``...`` and ``None``, for arrays of integers, and for masks."""
     parts = key if isinstance(key, tuple) else (key,)
     if all(k is None or k is Ellipsis or (isinstance(k, (int, slice)) and k is not True) for k in parts):
         return apply(GETITEM, xp.base_namespace, (x, key), {})
@@ -198,8 +199,7 @@ def _getitem(xp: Recording, x: Array, key: Any) -> Array:
     if len(parts) == 1 and xp.isdtype(key.dtype, "integral"):
         taken = xp.take(x, xp.reshape(key, (-1,)), axis=0)
         return xp.reshape(taken, (*key.shape, *x.shape[1:]))
-    raise Derivative("indexing with masks or with several arrays has no derivative here; take xp.where, xp.take or "
-                     "xp.take_along_axis")  # fmt: skip
+    return gather(xp, x, lambda places: places[key])  # masks and several arrays, where the library has them
 
 
 def _matmul(xp: Recording, a: Any, b: Any, /) -> Array:

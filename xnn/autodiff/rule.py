@@ -7,6 +7,10 @@ With y = f(x₁, …, xₘ) and the Jacobians Jᵢ = ∂y/∂xᵢ, a rule has tw
 
 Both are written in functions of the namespace ``xp`` from their arguments alone; where the arguments
 themselves are traced by an outer derivative, ``xp`` records, and so second and higher orders follow.
+
+A complex number counts as two real ones, its real and its imaginary part, and the transpose is that for the inner
+product ⟨a, b⟩ = Re Σ ā b (the bar conjugates here): of the multiplication by a number c, that by its conjugate; of a
+matrix, the conjugate transpose. Real numbers are never conjugated, and the adjoint of a real argument is real.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from typing import Any, TypeAlias
 
 from xnn.arrays import Array
 
-__all__ = ["Elementwise", "Linear", "Rule", "Shape", "fit", "reduce_to"]
+__all__ = ["Elementwise", "Linear", "Rule", "Shape", "cast", "conj", "fit", "is_complex", "reduce_to"]
 
 Tangents: TypeAlias = tuple[Array | None, ...]  # one for each argument; None is zero
 Partial: TypeAlias = Callable[..., Array]  # (xp, g, y, *x) -> g ∂y/∂xᵢ
@@ -65,7 +69,8 @@ class Rule:
 class Elementwise(Rule):
     """y = f(x₁, …) entry by entry, with broadcasting: each Jᵢ is a diagonal, its own transpose.
 
-    One function a argument, ``(xp, g, y, *x) -> g ∂y/∂xᵢ``, therefore serves both directions.
+    One function a argument, ``(xp, g, y, *x) -> g ∂y/∂xᵢ``, therefore serves both directions. It is linear in g; so
+    where y is complex (and f holomorphic), what it makes of conj(g), conjugated, is g conj(∂y/∂xᵢ).
     """
 
     def __init__(
@@ -85,6 +90,8 @@ class Elementwise(Rule):
 
     def pull(self, xp: Any, i: int, g: Array, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
         """G ∂y/∂xᵢ, summed over the axes along which xᵢ was broadcast."""
+        if is_complex(g):
+            return reduce_to(xp, xp.conj(self.partials[i](xp, xp.conj(g), y, *args)), args[i])
         return reduce_to(xp, self.partials[i](xp, g, y, *args), args[i])
 
 
@@ -146,11 +153,38 @@ def reduce_to(xp: Any, g: Array, x: Array) -> Array:
         longer = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)
         if longer:
             g = xp.sum(g, axis=longer, keepdims=True)
-    return g if g.dtype == x.dtype else xp.astype(g, x.dtype)
+    return cast(xp, g, x)
 
 
 def fit(xp: Any, t: Array, y: Array) -> Array:
     """The tangent t in the shape and the type of y."""
     if t.shape != y.shape:
         t = xp.broadcast_to(t, y.shape)
-    return t if t.dtype == y.dtype else xp.astype(t, y.dtype)
+    return cast(xp, t, y)
+
+
+def cast(xp: Any, g: Array, x: Array) -> Array:
+    """G in the type of x: the transpose of taking x in the type of g, which is the real part where x is real."""
+    if g.dtype == x.dtype:
+        return g
+    if is_complex(g) and not is_complex(x):
+        g = xp.real(g)
+    return g if g.dtype == x.dtype else xp.astype(g, x.dtype)
+
+
+_COMPLEX: dict[Any, bool] = {}  # by data type, and its class, since those of two libraries are not to be compared
+
+
+def is_complex(x: Array) -> bool:
+    """Whether x is made of complex numbers."""
+    dtype = x.dtype
+    key = (dtype.__class__, dtype)
+    try:
+        return _COMPLEX[key]
+    except KeyError:
+        return _COMPLEX.setdefault(key, "complex" in str(dtype))
+
+
+def conj(xp: Any, x: Array) -> Array:
+    """The conjugate of x, which is x itself where it is real."""
+    return xp.conj(x) if is_complex(x) else x

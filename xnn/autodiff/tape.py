@@ -8,7 +8,7 @@ from typing import Any
 from array_api_compat import device
 
 from xnn import trees
-from xnn.arrays import Array, namespace, owner
+from xnn.arrays import Array, get_backend, namespace, owner, to_numpy
 from xnn.autodiff.recording import recording
 from xnn.autodiff.tracing import Traced, raw
 from xnn.autodiff.watching import reverse_level
@@ -74,26 +74,28 @@ class Tape:
 
 
 def floats(tree: Any, n: int) -> list[Array]:
-    """The arrays of an argument, which must be real numbers; integers in lists and Python numbers become floats."""
+    """The arrays of an argument, which must be floating-point numbers; numbers in Python and in lists become such."""
     found = trees.leaves(tree, f"argument {n}")
     owners = set()
     for place, x in found.items():
         kind = owner(x)
+        if kind is None and to_numpy(x).dtype.kind == "c":
+            found[place] = x = get_backend().asarray(x)
+            kind = owner(x)
         owners.add(kind)
         if getattr(x, "requires_grad", False):  # PyTorch's own record of derivatives is not to grow here
             found[place] = x.detach()
-        if kind is not None and (kind, x.dtype) not in _REAL:
+        if kind is not None and (kind, x.dtype) not in _FLOATING:
             xp = namespace(raw(x))
-            if not xp.isdtype(x.dtype, "real floating"):
-                what = "complex numbers" if xp.isdtype(x.dtype, "complex floating") else str(x.dtype)
-                raise TypeError(f"{place}: a derivative is taken by real floating-point numbers; got {what}")
-            _REAL.add((kind, x.dtype))
+            if not xp.isdtype(x.dtype, ("real floating", "complex floating")):
+                raise TypeError(f"{place}: a derivative is taken by floating-point numbers; got {x.dtype}")
+            _FLOATING.add((kind, x.dtype))
     if len(owners) == 1 and None not in owners:
         return list(found.values())
     return trees.arrays(tree, f"argument {n}")[1]
 
 
-_REAL: set[Any] = set()  # (library, data type) of real numbers
+_FLOATING: set[Any] = set()  # (library, data type) of floating-point numbers
 
 
 def zeros(x: Array) -> Array:

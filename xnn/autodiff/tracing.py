@@ -27,7 +27,7 @@ from array_api_compat import device
 from xnn.arrays import Array, namespace
 from xnn.autodiff.elementwise import ELEMENTWISE
 from xnn.autodiff.products import MATMUL, TRANSPOSED
-from xnn.autodiff.rule import Rule
+from xnn.autodiff.rule import Rule, is_complex
 
 __all__ = ["Derivative", "Level", "Traced", "apply", "one", "raw"]
 
@@ -56,12 +56,8 @@ class Level:
         raise NotImplementedError
 
     def accepts(self, rule: Rule, y: Array) -> bool:
-        """Whether y is real, so that it has a derivative; integers and truth values have none."""
-        if y.dtype == self.dtype or self.xp.isdtype(y.dtype, "real floating"):
-            return True
-        if self.xp.isdtype(y.dtype, "complex floating"):
-            raise Derivative(f"{rule.name} gives complex numbers here, of which no derivative is taken")
-        return False
+        """Whether y has a derivative; integers and truth values have none."""
+        return bool(self.xp.isdtype(y.dtype, ("real floating", "complex floating")))
 
 
 def apply(rule: Rule, xp: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
@@ -132,7 +128,12 @@ def _two(rule: Rule, function: Any) -> tuple[Any, Any]:
             return raw(y)
         return level.record(rule, y, (a, b), (m, n), {})
 
-    return both, lambda self, other: both(other, self)
+    def reflected(self: Traced, other: Any) -> Array:
+        if isinstance(other, complex) and isinstance(raw(self), float):  # 1j * numpy.float64(1) is a Python number
+            other = self.level.xp.asarray(other)
+        return both(other, self)
+
+    return both, reflected
 
 
 def _constant(name: str) -> Any:
@@ -192,6 +193,8 @@ class Traced:
     device = property(lambda self: device(raw(self)))
     T = property(one(TRANSPOSED, attrgetter("T")))
     mT = property(lambda self: self.level.recording.matrix_transpose(self))
+    real = property(lambda self: self.level.recording.real(self) if is_complex(self) else self)
+    imag = property(lambda self: self.level.recording.imag(self))
 
     def __repr__(self) -> str:
         return f"<{raw(self)!r} with a derivative>"
@@ -232,6 +235,10 @@ class Traced:
     def copy(self) -> Array:
         """The array itself: nothing changes it."""
         return self
+
+    def conj(self) -> Array:
+        """The conjugate."""
+        return self.level.recording.conj(self)
 
     # -- Arithmetic (in place it rebinds: y *= 2 makes a new array) ---------------------------------------------
 
