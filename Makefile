@@ -1,7 +1,8 @@
 # make demo       train a network on real digits        make demo BACKEND=cupy
 # make test       the tests, on every usable backend
 # make test-all   the same with PyTorch, JAX and the other optional libraries installed first
-# make test-slow  the tests that take minutes
+# make test-slow  the tests that take minutes, and make test-dpnp
+# make test-dpnp  the tests on dpnp, Intel's library for devices, on the CPU (Linux x86-64; installs 2 GB)
 # make check      format, lint, types
 # make examples   every example with small settings     make examples BACKEND=torch
 # make docs       the documentation, into build/docs; runs the examples
@@ -13,7 +14,7 @@
 # make test-cupy-wheel   what needs CuPy's wheel and no GPU: every function used is there; errors without a driver
 # make compile-kernels   the kernels of make test-cupy, by NVIDIA's compiler, for real architectures
 #
-# Everything is installed into .venv (and .venv-cupy), which `make clean` removes.
+# Everything is installed into .venv (and .venv-cupy, .venv-dpnp), which `make clean` removes.
 
 PYTHON  ?= python3
 BACKEND ?= numpy
@@ -27,11 +28,12 @@ CUPY    ?= cupy-cuda13x==14.2.0 nvidia-cuda-nvrtc nvidia-cuda-runtime
 KERNELS ?= output/kernels
 ARCHITECTURES ?= 75 80 90 100 120
 WHEEL   := .venv-cupy
+DPNP    := .venv-dpnp
 ON_CUPY := tests/cudacpu/on-cupy
 # The tests of operations and one training run.
 PARTS   := tests/layers tests/test_losses.py tests/test_optimizers.py tests/test_same_numbers.py
 
-.PHONY: demo test test-all test-slow test-cupy test-cupy-orders test-cupy-wheel compile-kernels check examples docs bench clean
+.PHONY: demo test test-all test-slow test-dpnp test-cupy test-cupy-orders test-cupy-wheel compile-kernels check examples docs bench clean
 
 $(PY):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "xnn needs Python 3.11 or newer; this is " + sys.version)'
@@ -56,6 +58,16 @@ test-all: $(VENV)/.installed-all
 
 test-slow: $(VENV)/.installed-all
 	$(PY) -m pytest -m slow
+	$(MAKE) test-dpnp
+
+$(DPNP)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(DPNP)
+	$(DPNP)/bin/python -m pip install --quiet --disable-pip-version-check 'dpnp>=0.20' -e '.[test]'
+	@touch $@
+
+# The variable is where SYCL looks for the driver that makes a device of the CPU.
+test-dpnp: $(DPNP)/.installed
+	OCL_ICD_FILENAMES=$(abspath $(DPNP))/lib/libintelocl.so $(DPNP)/bin/python -m pytest -n 2 --backend dpnp
 
 test-cupy: $(VENV)/.installed-test
 	@rm -rf $(KERNELS)
@@ -100,4 +112,4 @@ bench: $(VENV)/.installed-all
 	$(PY) benchmarks/run.py --output docs/benchmarks.md
 
 clean:
-	rm -rf $(VENV) $(WHEEL) build dist output *.egg-info
+	rm -rf $(VENV) $(WHEEL) $(DPNP) build dist output *.egg-info

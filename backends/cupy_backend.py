@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from xnn.arrays import Array, Backend, BackendError, Equation, to_numpy
+from xnn.arrays import Array, Backend, BackendError, Equation, Memory, to_numpy
 
 __all__ = ["CupyBackend"]
 
@@ -54,9 +54,9 @@ class CupyBackend(Backend):
         self.xp = array_api_compat.cupy
         self.device = cupy.cuda.Device(number)
         self._cupy = cupy
-        from xnn.backends import cupy_deferred, cupy_recorder  # they need CuPy
+        from xnn.backends import cupy_deferred, cupy_recorder, cupy_upload  # they need CuPy
 
-        self._deferred, self._recorder = cupy_deferred, cupy_recorder.namespace
+        self._deferred, self._recorder, self._upload = cupy_deferred, cupy_recorder.namespace, cupy_upload.upload
 
     @classmethod
     def name_of(cls, x: Array) -> str:
@@ -100,6 +100,23 @@ class CupyBackend(Backend):
     def compute(self, arrays: Sequence[Array], packed: Sequence[Array] = ()) -> tuple[list[Array], Array | None]:
         """All in as few kernels as possible; gradients arise in their places of the flat vector."""
         return self._deferred.compute(arrays, packed)  # type: ignore[no-any-return]
+
+    def memory(self) -> Memory:
+        """Of the device and of CuPy's pool, whose limit (``set_limit``, ``CUPY_GPU_MEMORY_LIMIT``) counts."""
+        pool = self._cupy.get_default_memory_pool()
+        with self.device:
+            free, total = self.device.mem_info
+            used, held, limit = pool.used_bytes(), pool.total_bytes(), pool.get_limit()
+        free += held - used
+        return Memory(used, held, *((min(free, limit - used), min(total, limit)) if limit else (free, total)))
+
+    def fits(self, size: int) -> bool:
+        """Half of the free memory for the data leaves the other half for the training."""
+        return size <= self.memory().free // 2
+
+    def upload(self, batches: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """Through pinned memory, the next batch while the one that is given is worked on."""
+        return self._upload(batches)  # type: ignore[no-any-return]
 
     def info(self) -> dict[str, str]:
         cuda = self._cupy.cuda.runtime

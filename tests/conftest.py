@@ -36,7 +36,9 @@ BACKENDS = {
     "torch": "torch",
     "jax": "jax",
     "cupy": "cupy",
+    "dpnp": "dpnp",
 }
+ASKED_FOR = {"dpnp"}  # runs only with --backend: make test-dpnp
 
 
 def pytest_addoption(parser):
@@ -45,7 +47,7 @@ def pytest_addoption(parser):
 
 def pytest_generate_tests(metafunc):
     if "backend" in metafunc.fixturenames:
-        names = metafunc.config.getoption("--backend") or list(BACKENDS)
+        names = metafunc.config.getoption("--backend") or [name for name in BACKENDS if name not in ASKED_FOR]
         metafunc.parametrize("backend", names, indirect=True)
 
 

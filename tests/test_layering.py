@@ -93,7 +93,7 @@ def test_a_backend_knows_the_contract_and_its_library():
 
 
 def test_importing_xnn_loads_no_optional_library():
-    optional = {"cupy", "torch", "jax", "array_api_strict", "matplotlib", "rich", "sklearn", "safetensors"}
+    optional = {"cupy", "torch", "jax", "dpnp", "array_api_strict", "matplotlib", "rich", "sklearn", "safetensors"}
     code = f"import sys, xnn; print(sorted({optional!r} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -10,10 +10,10 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import array_api_compat
 
@@ -22,6 +22,7 @@ __all__ = [
     "Backend",
     "BackendError",
     "Equation",
+    "Memory",
     "available_backends",
     "get_backend",
     "namespace",
@@ -39,6 +40,15 @@ Equation: TypeAlias = Callable[..., tuple[Array, ...]]  # (xp, θ, g, *state, **
 
 class BackendError(RuntimeError):
     """The backend is unknown, or cannot be used here; the message says why and how to mend it."""
+
+
+class Memory(NamedTuple):
+    """The memory of a device, in bytes."""
+
+    used: int  # by arrays
+    held: int  # by the library, which keeps freed memory for the next arrays
+    free: int  # what further arrays could have
+    total: int
 
 
 class Backend:
@@ -104,6 +114,22 @@ class Backend:
         """The context in which the mathematics runs, where a library needs one (CuPy: the device)."""
         return nullcontext()
 
+    def memory(self) -> Memory | None:
+        """How much memory the device has; None where the library does not tell."""
+        return None
+
+    def fits(self, size: int) -> bool:
+        """Whether data of ``size`` bytes may lie on the device as long as a network is trained with it."""
+        return True
+
+    def upload(self, batches: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Array, ...]]:
+        """Batches of NumPy arrays (or None) as arrays of the library, one after the other.
+
+        A device with a memory of its own may be sent the next one while it works on the one that is given.
+        """
+        for batch in batches:
+            yield tuple(None if a is None else self.asarray(a) for a in batch)
+
     def update(
         self, equation: Equation, state: Sequence[Array], gradient: Array, scalars: Mapping[str, float]
     ) -> tuple[Array, ...]:
@@ -143,6 +169,7 @@ _BUILT_IN = {
     "cupy": "xnn.backends.cupy_backend:CupyBackend",
     "torch": "xnn.backends.torch_backend:TorchBackend",
     "jax": "xnn.backends.jax_backend:JaxBackend",
+    "dpnp": "xnn.backends.dpnp_backend:DpnpBackend",
     "array_api_strict": "xnn.backends.strict_backend:StrictBackend",
 }
 _GROUP = "xnn.backends"
@@ -183,7 +210,7 @@ def _load(name: str) -> type[Backend]:
 def get_backend(name: str | Backend | None = None) -> Backend:
     """The backend of this name, or the current one.
 
-    ``name`` is ``"numpy"``, ``"cupy"``, ``"torch"``, ``"jax"``, ``"array_api_strict"`` or one that
+    ``name`` is ``"numpy"``, ``"cupy"``, ``"torch"``, ``"jax"``, ``"dpnp"``, ``"array_api_strict"`` or one that
     another package provides; a device may follow a colon: ``"cupy:1"``, ``"torch:cuda"``.
     ``None`` is the one of ``use_backend``, else of ``set_backend``, else of the environment variable
     ``XNN_BACKEND``, else NumPy.

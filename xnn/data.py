@@ -1,8 +1,10 @@
 """Training data as batches on the device.
 
-Data that fits is put on the device once, and every batch is gathered there. A NumPy memory map may
-be larger than any memory: its batches are read and uploaded one by one. An iterable of batches is
-taken as it comes.
+Data that fits is put on the device once, and every batch is gathered there. Data that does not (what
+is too much is for the backend to say), and NumPy memory maps, which may be larger than any memory, stay
+on the host: batch after batch is gathered there and sent to the device, ahead of the training where
+the backend can do that. The numbers of the training are the same. An iterable of batches is taken as
+it comes.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
-from xnn.arrays import Array, Backend, owner, to_numpy
+import array_api_compat
+
+from xnn.arrays import Array, Backend, get_backend, owner, to_numpy
 from xnn.host import numpy
 from xnn.layers.base import Shape
 from xnn.losses import Loss
@@ -47,12 +51,17 @@ def _is_mapped(x: Any) -> bool:
 
 
 class ArrayData:
-    """Examples in arrays: ``prepare`` checks and uploads them, at once or, memory maps, batch by batch."""
+    """Examples in arrays, on the device or, with ``on_host``, streamed to it batch by batch.
 
-    def __init__(self, x: Any, y: Any, weights: Any, prepare: Prepare, backend: Backend, check_finite: bool) -> None:
-        self._backend, self._prepare = backend, prepare
-        self._on_host = _is_mapped(x) or _is_mapped(y)
-        if self._on_host:
+    ``prepare`` checks them and converts them; it is given the backend of the host where they stay there.
+    """
+
+    def __init__(
+        self, x: Any, y: Any, weights: Any, prepare: Prepare, backend: Backend, check_finite: bool, on_host: bool
+    ) -> None:
+        self._backend, self._prepare, self.on_host = backend, prepare, on_host
+        if on_host:
+            self._host = get_backend("numpy")
             x, y = (a if _is_mapped(a) else to_numpy(a) for a in (x, y))
             weights = None if weights is None else to_numpy(weights)
             for name, column in (("y", y), ("weights", weights)):
@@ -74,9 +83,9 @@ class ArrayData:
         for start in range(0, max(len(x), 1), chunk(x.shape[1:])):
             rows = slice(start, start + chunk(x.shape[1:]))
             inputs = x[rows] if check_finite or not len(y) else x[:1].repeat(len(y[rows]), axis=0)
-            batch = self._prepare(inputs, y[rows], None if weights is None else weights[rows])
+            batch = self._prepare(inputs, y[rows], None if weights is None else weights[rows], self._host)
             if check_finite:
-                _finite(self._backend, batch, start)
+                _finite(self._host, batch, start)
 
     def fingerprint(self) -> str:
         """A checksum of up to 64 examples, evenly spread: other examples, or another order, have another one."""
@@ -90,19 +99,25 @@ class ArrayData:
         The first ``done`` batches are left out.
         """
         size = size or chunk(self._columns[0].shape[1:])
-        if order is not None and not self._on_host:
-            order = self._backend.asarray(order, "int32")
-        take = self._backend.xp.take
-        for start in range(done * size, self.samples, size):
-            rows = slice(start, min(start + size, self.samples))
-            if self._on_host:
-                chosen = rows if order is None else order[rows]
-                yield Batch(*self._prepare(*(None if c is None else c[chosen] for c in self._columns)))
-            elif order is None:
+        n = self.samples if order is None else len(order)
+        parts = [slice(start, min(start + size, n)) for start in range(done * size, n, size)]
+        if self.on_host:
+            for arrays in self._backend.upload(self._gathered(parts, order)):
+                yield Batch(*arrays)
+        elif order is None:
+            for rows in parts:
                 yield Batch(*(None if c is None else c[rows, ...] for c in self._columns))
-            else:
+        else:
+            order, take = self._backend.asarray(order, "int32"), self._backend.xp.take
+            for rows in parts:
                 chosen = order[rows]
                 yield Batch(*(None if c is None else take(c, chosen, axis=0) for c in self._columns))
+
+    def _gathered(self, parts: list[slice], order: Any) -> Iterator[tuple[Any, ...]]:
+        """The batches on the host."""
+        for rows in parts:
+            chosen = rows if order is None else order[rows]
+            yield self._prepare(*(None if c is None else c[chosen] for c in self._columns), self._host)
 
 
 class IterableData:
@@ -147,14 +162,28 @@ class IterableData:
 def source(network: Any, loss: Loss, x: Any, y: Any, weights: Any, check_finite: bool) -> ArrayData | IterableData:
     """The data behind one interface; all that can be checked is checked here."""
 
-    def prepare(x: Any, y: Any, weights: Any = None) -> tuple[Array, Array, Array | None]:
-        return network.prepare(x, y, loss, weights, check_values=True)  # type: ignore[no-any-return]
+    backend = network.backend
+
+    def prepare(x: Any, y: Any, weights: Any = None, host: Backend | None = None) -> tuple[Array, Array, Array | None]:
+        return network.prepare(x, y, loss, weights, check_values=True, backend=host)  # type: ignore[no-any-return]
 
     if y is None:
         if owner(x) is not None or not hasattr(x, "__iter__"):
             raise TypeError(f"y is missing; without it, x is an iterable of batches (x, y), not {type(x).__name__}")
-        return IterableData(x, prepare, network.backend, check_finite)
-    return ArrayData(x, y, weights, prepare, network.backend, check_finite)
+        return IterableData(x, prepare, backend, check_finite)
+    x, y, weights = (a if a is None or owner(a) is not None else to_numpy(a) for a in (x, y, weights))
+    on_host = _is_mapped(x) or _is_mapped(y) or not (_is_elsewhere(x) or backend.fits(_size(network.dtype, x, y)))
+    return ArrayData(x, y, weights, prepare, backend, check_finite, on_host)
+
+
+def _is_elsewhere(x: Any) -> bool:
+    """Whether the array x is on a device already."""
+    return "cpu" not in str(array_api_compat.device(x)).lower()
+
+
+def _size(dtype: str, *columns: Any) -> int:
+    """The bytes of the columns in this data type."""
+    return sum(prod(column.shape) for column in columns) * numpy.dtype(dtype).itemsize
 
 
 def _finite(backend: Backend, columns: tuple[Array | None, ...], start: int = 0) -> None:

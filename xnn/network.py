@@ -355,22 +355,30 @@ class Network:
     evaluate = evaluate
 
     def prepare(
-        self, x: Any, y: Any, loss: Loss, weights: Any = None, *, check_values: bool = False
+        self,
+        x: Any,
+        y: Any,
+        loss: Loss,
+        weights: Any = None,
+        *,
+        check_values: bool = False,
+        backend: Backend | None = None,
     ) -> tuple[Array, Array, Array | None]:
-        """A batch as arrays of the backend, of the right type, after a look at their shapes."""
+        """A batch as arrays of the backend (or another one), of the right type, after a look at their shapes."""
         check_loss(loss)
         one_library(x=x, y=y, sample_weight=weights)
-        x = self._input(x)
+        backend = backend or self.backend
+        x = self._shaped(backend.xp, self._array(x, "x", backend))
         if x.shape[0] == 0:
             raise ValueError("x holds no examples: a cost is the mean over at least one")
-        y = loss.targets(self.backend, y, self.shapes[-1], self.dtype, check_values)
+        y = loss.targets(backend, y, self.shapes[-1], self.dtype, check_values)
         if y.shape[0] != x.shape[0]:
             raise ValueError(f"x holds {x.shape[0]} examples, y {y.shape[0]}; each example needs one target")
         if weights is not None:
-            weights = self._array(weights, "sample_weight")
+            weights = self._array(weights, "sample_weight", backend)
             if tuple(weights.shape) != (x.shape[0],):
                 raise ValueError(f"weights of the examples have shape ({x.shape[0]},); got {tuple(weights.shape)}")
-            if check_values and not bool(self.backend.xp.all(weights >= 0)):
+            if check_values and not bool(backend.xp.all(weights >= 0)):
                 raise ValueError("weights of the examples must be 0 or more; got negative ones, or NaN")
         return x, y, weights
 
@@ -485,13 +493,13 @@ class Network:
                 raise NotFittedError(f"layer {i} ({type(layer).__name__}) {error}") from error
         return operations
 
-    def _array(self, x: Any, name: str) -> Array:
-        """x in the backend and the type of the network; only real numbers are taken."""
+    def _array(self, x: Any, name: str, backend: Backend | None = None) -> Array:
+        """x in the backend (or another one) and the type of the network; only real numbers are taken."""
         if owner(x) is None:
             x = to_numpy(x)
         if not namespace(x).isdtype(x.dtype, ("bool", "integral", "real floating")):
             raise TypeError(f"{name}: expected real numbers; got an array of type {x.dtype}")
-        return self.backend.asarray(x, self.dtype)
+        return (backend or self.backend).asarray(x, self.dtype)
 
     def _input(self, x: Any) -> Array:
         return self._shaped(self.backend.xp, self._array(x, "x"))

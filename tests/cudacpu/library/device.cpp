@@ -6,6 +6,7 @@
 
 #include "interface/cuda_runtime.h"
 #include "state.h"
+#include "streams.h"
 
 static int from_environment(const char* name, int otherwise) {
   const char* text = getenv(name);
@@ -28,6 +29,7 @@ API const char* cudaGetErrorName(int status) {
     case INVALID_VALUE: return "cudaErrorInvalidValue";
     case OUT_OF_MEMORY: return "cudaErrorMemoryAllocation";
     case INVALID_DEVICE: return "cudaErrorInvalidDevice";
+    case NOT_READY: return "cudaErrorNotReady";
     case NOT_SUPPORTED: return "cudaErrorNotSupported";
     default: return "cudaErrorEmulated";
   }
@@ -38,6 +40,7 @@ API const char* cudaGetErrorString(int status) {
     case INVALID_VALUE: return "invalid argument";
     case OUT_OF_MEMORY: return "out of memory";
     case INVALID_DEVICE: return "invalid device ordinal";
+    case NOT_READY: return "device not ready";
     case NOT_SUPPORTED: return "operation not supported (not implemented by the cudacpu emulation)";
     default: return "emulated error";
   }
@@ -86,6 +89,7 @@ API int cudaSetDevice(int device) {
 }
 
 API int cudaDeviceSynchronize() {
+  catch_up();
   cudacpu_counters[SYNCHRONIZATIONS]++;
   return SUCCESS;
 }

@@ -106,6 +106,7 @@ API int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigne
   cudacpu_counters[LAUNCHES]++;
   if (hook) hook(kernel->name.c_str(), grid_x, block_x, shared);
   if (!is_capturing(stream)) {
+    catch_up(stream);
     run_grid(kernel->entry, kernel->barriers, grid, block, arguments);
     return SUCCESS;
   }

@@ -8,10 +8,11 @@
 
 #include "interface/cuda_runtime.h"
 #include "state.h"
+#include "streams.h"
 
 namespace {
 
-constexpr size_t CAPACITY = size_t(8) << 30;
+constexpr size_t CAPACITY = size_t(8) << 30;  // of each device
 constexpr size_t ALIGNMENT = 512;  // of every address that the real cudaMalloc returns
 constexpr int FRESH = 0xFF;        // NaN in floats, -1 in integers: a read before the first write shows
 constexpr int FREED = 0xFE;
@@ -21,7 +22,8 @@ struct Allocation {
   int device;
 };
 std::map<uintptr_t, Allocation> allocations;
-std::mutex mutex;  // of the map
+std::map<uintptr_t, size_t> pinned;  // memory of the host, from cudaHostAlloc, with its size
+std::mutex mutex;                    // of the maps
 
 // The allocation that holds this address; call it with the mutex locked.
 std::map<uintptr_t, Allocation>::iterator find(const void* pointer) {
@@ -38,8 +40,24 @@ bool on_device(const void* pointer) {
   return find(pointer) != allocations.end();
 }
 
+bool is_pinned(const void* pointer) {
+  const auto address = reinterpret_cast<uintptr_t>(pointer);
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto after = pinned.upper_bound(address);
+  return after != pinned.begin() && address < std::prev(after)->first + std::prev(after)->second;
+}
+
+// The bytes that are taken of the current device.
+size_t used() {
+  size_t sum = 0;
+  const std::lock_guard<std::mutex> lock(mutex);
+  for (const auto& entry : allocations) sum += entry.second.device == current_device ? entry.second.size : 0;
+  return sum;
+}
+
 int allocate(void** pointer, size_t size) {
   void* memory = nullptr;
+  if (size > CAPACITY - used()) return OUT_OF_MEMORY;
   if (posix_memalign(&memory, ALIGNMENT, size ? size : 1)) return OUT_OF_MEMORY;
   if (settings.poison) memset(memory, FRESH, size);
   const std::lock_guard<std::mutex> lock(mutex);
@@ -51,6 +69,7 @@ int allocate(void** pointer, size_t size) {
 
 int release(void* pointer) {
   if (!pointer) return SUCCESS;
+  catch_up();  // a device waits before it frees
   const std::lock_guard<std::mutex> lock(mutex);
   const auto found = allocations.find(reinterpret_cast<uintptr_t>(pointer));
   if (found == allocations.end()) return INVALID_VALUE;
@@ -64,12 +83,16 @@ int release(void* pointer) {
 enum Direction { HOST_TO_HOST, TO_DEVICE, TO_HOST, WITHIN_DEVICE, ANY };
 
 // A copy; one that is called by the wrong direction is an error, as it would be on a device.
-int copy(void* to, const void* from, size_t size, int direction) {
+int copy(void* to, const void* from, size_t size, int direction, void* stream = nullptr) {
   const bool to_device = on_device(to), from_device = on_device(from);
   const bool wrong = (direction == TO_DEVICE && !to_device) || (direction == TO_HOST && !from_device) ||
                      (direction == WITHIN_DEVICE && !(to_device && from_device));
   if (size && wrong) return INVALID_VALUE;
-  memmove(to, from, size);
+  const bool late = to_device && is_pinned(from) && postpone(stream, [=] { memmove(to, from, size); });
+  if (!late) {
+    catch_up(stream);
+    memmove(to, from, size);
+  }
   if (to_device && from_device) {
     cudacpu_counters[DEVICE_TO_DEVICE]++;
   } else if (from_device) {
@@ -94,22 +117,23 @@ API int cudaFree(void* pointer) { return release(pointer); }
 API int cudaFreeAsync(void* pointer, void*) { return release(pointer); }
 
 API int cudaHostAlloc(void** pointer, size_t size, unsigned) {
-  return posix_memalign(pointer, ALIGNMENT, size ? size : 1) ? OUT_OF_MEMORY : SUCCESS;
+  if (posix_memalign(pointer, ALIGNMENT, size ? size : 1)) return OUT_OF_MEMORY;
+  const std::lock_guard<std::mutex> lock(mutex);
+  pinned[reinterpret_cast<uintptr_t>(*pointer)] = size;
+  return SUCCESS;
 }
 
 API int cudaFreeHost(void* pointer) {
+  catch_up();
+  const std::lock_guard<std::mutex> lock(mutex);
+  pinned.erase(reinterpret_cast<uintptr_t>(pointer));
   free(pointer);
   return SUCCESS;
 }
 
 API int cudaMemGetInfo(size_t* available, size_t* total) {
-  size_t used = 0;
-  {
-    const std::lock_guard<std::mutex> lock(mutex);
-    for (const auto& entry : allocations) used += entry.second.size;
-  }
   *total = CAPACITY;
-  *available = CAPACITY - std::min(used, CAPACITY);
+  *available = CAPACITY - used();
   return SUCCESS;
 }
 
@@ -140,8 +164,8 @@ API int cudacpu_is_device(void* pointer) { return on_device(pointer); }
 
 API int cudaMemcpy(void* to, const void* from, size_t size, int direction) { return copy(to, from, size, direction); }
 
-API int cudaMemcpyAsync(void* to, const void* from, size_t size, int direction, void*) {
-  return copy(to, from, size, direction);
+API int cudaMemcpyAsync(void* to, const void* from, size_t size, int direction, void* stream) {
+  return copy(to, from, size, direction, stream);
 }
 
 API int cudaMemcpyPeer(void* to, int, const void* from, int, size_t size) {

@@ -1,9 +1,14 @@
-// Streams, events and graphs. Everything runs at once and in order, so that there is nothing to wait for.
+// Streams, events and graphs. Kernels run at once and in order. A copy from pinned memory on a stream that does
+// not block (cudaStreamNonBlocking) runs as late as CUDA allows: when something waits for it. So whoever forgets
+// to wait, or writes to the memory too early, computes with wrong numbers.
 
 #include "streams.h"
 
 #include <time.h>
 
+#include <deque>
+#include <mutex>
+#include <set>
 #include <vector>
 
 #include "interface/cuda_runtime.h"
@@ -11,13 +16,21 @@
 
 namespace {
 
+constexpr unsigned NON_BLOCKING = 1;
+
 struct Stream {
   unsigned flags;
   int priority;
+  std::deque<std::function<void()>> waiting;
+  uint64_t issued = 0;  // how many copies ever waited; the last ones of them still do
 };
 struct Moment {
   timespec time;
+  Stream* stream = nullptr;
+  uint64_t issued = 0;  // of the stream, when the event was recorded
 };
+std::set<Stream*> streams;
+std::recursive_mutex mutex;  // of the streams and what waits in them
 struct Graph {
   std::vector<std::function<void()>> launches;
 };
@@ -31,11 +44,51 @@ Stream* made_by_us(void* stream) {
 }
 
 int create_stream(void* stream, unsigned flags, int priority) {
-  *static_cast<Stream**>(stream) = new Stream{flags, priority};
+  auto* made = new Stream{flags, priority, {}};
+  const std::lock_guard<std::recursive_mutex> lock(mutex);
+  streams.insert(made);
+  *static_cast<Stream**>(stream) = made;
   return SUCCESS;
 }
 
+// Run what waits in the stream, up to the copy of this number.
+void catch_up(Stream* stream, uint64_t number) {
+  const std::lock_guard<std::recursive_mutex> lock(mutex);
+  if (!streams.count(stream)) return;
+  while (!stream->waiting.empty() && stream->issued - stream->waiting.size() < number) {
+    stream->waiting.front()();
+    stream->waiting.pop_front();
+  }
+}
+
+void catch_up(const Moment* event) {
+  if (event->stream) catch_up(event->stream, event->issued);
+}
+
+bool is_behind(Stream* stream, uint64_t number) {
+  const std::lock_guard<std::recursive_mutex> lock(mutex);
+  return streams.count(stream) && !stream->waiting.empty() && stream->issued - stream->waiting.size() < number;
+}
+
 }  // namespace
+
+bool postpone(void* stream_, std::function<void()> copy) {
+  Stream* stream = made_by_us(stream_);
+  if (!stream || stream->flags != NON_BLOCKING) return false;
+  const std::lock_guard<std::recursive_mutex> lock(mutex);
+  stream->waiting.push_back(std::move(copy));
+  stream->issued++;
+  return true;
+}
+
+void catch_up(void* stream) {
+  if (made_by_us(stream)) catch_up(made_by_us(stream), UINT64_MAX);
+}
+
+void catch_up() {
+  const std::lock_guard<std::recursive_mutex> lock(mutex);
+  for (Stream* stream : streams) catch_up(stream, UINT64_MAX);
+}
 
 // ----------------------------------------------------------------------------------------- streams
 
@@ -56,12 +109,16 @@ API int cudaStreamGetPriority(void* stream, int* priority) {
 }
 
 API int cudaStreamDestroy(void* stream) {
+  catch_up(stream);
+  const std::lock_guard<std::recursive_mutex> lock(mutex);
+  streams.erase(made_by_us(stream));
   delete made_by_us(stream);
   return SUCCESS;
 }
 
-API int cudaStreamSynchronize(void*) {
+API int cudaStreamSynchronize(void* stream) {
   if (capture) return NOT_WHILE_CAPTURING;
+  catch_up(stream);
   cudacpu_counters[SYNCHRONIZATIONS]++;
   return SUCCESS;
 }
@@ -71,8 +128,17 @@ API int cudaLaunchHostFunc(void*, void (*function)(void*), void* data) {
   return SUCCESS;
 }
 
-API int cudaStreamQuery(void*) { return SUCCESS; }
-API int cudaStreamWaitEvent(void*, void*, unsigned) { return SUCCESS; }
+// What has not run is not ready when it is asked for the first time, and runs then.
+API int cudaStreamQuery(void* stream) {
+  if (!made_by_us(stream) || !is_behind(made_by_us(stream), UINT64_MAX)) return SUCCESS;
+  catch_up(stream);
+  return NOT_READY;
+}
+
+API int cudaStreamWaitEvent(void*, void* event, unsigned) {
+  catch_up(static_cast<Moment*>(event));
+  return SUCCESS;
+}
 
 // ------------------------------------------------------------------------------------------ events
 
@@ -88,8 +154,11 @@ API int cudaEventDestroy(void* event) {
   return SUCCESS;
 }
 
-API int cudaEventRecord(void* event, void*) {
-  clock_gettime(CLOCK_MONOTONIC, &static_cast<Moment*>(event)->time);
+API int cudaEventRecord(void* event_, void* stream) {
+  auto* event = static_cast<Moment*>(event_);
+  clock_gettime(CLOCK_MONOTONIC, &event->time);
+  event->stream = made_by_us(stream);
+  event->issued = event->stream ? event->stream->issued : 0;
   return SUCCESS;
 }
 
@@ -99,9 +168,15 @@ API int cudaEventElapsedTime(float* milliseconds, void* start, void* end) {
   return SUCCESS;
 }
 
-API int cudaEventQuery(void*) { return SUCCESS; }
+API int cudaEventQuery(void* event_) {
+  const auto* event = static_cast<Moment*>(event_);
+  if (!is_behind(event->stream, event->issued)) return SUCCESS;
+  catch_up(event);
+  return NOT_READY;
+}
 
-API int cudaEventSynchronize(void*) {
+API int cudaEventSynchronize(void* event) {
+  catch_up(static_cast<Moment*>(event));
   cudacpu_counters[SYNCHRONIZATIONS]++;
   return SUCCESS;
 }
