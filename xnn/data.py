@@ -183,7 +183,8 @@ def _is_elsewhere(x: Any) -> bool:
 
 def _size(dtype: str, *columns: Any) -> int:
     """The bytes of the columns in this data type."""
-    return sum(prod(column.shape) for column in columns) * int(numpy.dtype(dtype).itemsize)
+    entries: int = sum(prod(column.shape) for column in columns)
+    return entries * int(numpy.dtype(dtype).itemsize)
 
 
 def _finite(backend: Backend, columns: tuple[Array | None, ...], start: int = 0) -> None:
