@@ -27,6 +27,15 @@ def arguments(about: str | None) -> argparse.Namespace:
     return options
 
 
+def adam_then_lbfgs(cost: Any, parameters: Any, first: int, then: int) -> tuple[Any, list[float]]:
+    """Descend with so many steps of Adam, which finds the valley, and then of L-BFGS, which finds its bottom."""
+    near = xnn.minimize(cost, parameters, optimizer=xnn.Adam(lr=0.01), max_iterations=first, tol=0)
+    found = xnn.minimize(cost, near.theta, optimizer=xnn.LBFGS(), max_iterations=then, tol=1e-9)
+    print(f"the cost fell from {near.costs[0]:.3g} to {near.cost:.2g} in {near.iterations} steps of Adam", end=", ")
+    print(f"and to {found.cost:.2g} in {found.iterations} of L-BFGS ({found.stop_reason})")
+    return found.theta, near.costs + found.costs[1:]
+
+
 def save_picture(figure: Any, folder: Path, name: str) -> None:
     """Save a figure of matplotlib in this folder, sharp enough for print, and say where."""
     folder.mkdir(parents=True, exist_ok=True)

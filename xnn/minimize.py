@@ -145,11 +145,12 @@ class _Updates:
     """The way down of an optimizer: a gradient and an update an iteration."""
 
     def __init__(self, cost: Any, gradient: Any, optimizer: Optimizer, theta: Any) -> None:
-        if gradient is None:
-            from xnn.autodiff import grad  # on use: importing it takes a while
-
-            gradient = grad(cost)
         self._cost, self._gradient, self._optimizer = cost, gradient, optimizer
+        self._both = gradient is None
+        if self._both:
+            from xnn.autodiff import value_and_grad  # on use: importing it takes a while
+
+            self._cost = value_and_grad(cost)
         self._xp, start = arrays(theta)
         self._θ = rebuild(theta, [self._xp.asarray(a, copy=True) for a in start])
         self._state = optimizer.init(self._θ)
@@ -158,11 +159,15 @@ class _Updates:
         return self._θ
 
     def cost(self) -> float:
-        return _number(self._cost(self._θ))
+        found = self._cost(self._θ)
+        if self._both:  # the gradient comes with the cost
+            found, self._found = found
+        return _number(found)
 
     def differentiate(self) -> None:
+        g = self._found if self._both else self._gradient(self._θ)
         here = list(leaves(self._θ, "theta").values())
-        self._g = matching(self._gradient(self._θ), self._xp, self._θ, here, "gradient")
+        self._g = matching(g, self._xp, self._θ, here, "gradient")
 
     def norm(self) -> float:
         return float(to_numpy(norm(self._xp, self._g)))
