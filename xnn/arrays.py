@@ -340,7 +340,10 @@ def unify(**arrays: Any) -> tuple[Any, ...]:
         return (backend.xp, *(None if x is None else backend.asarray(x) for x in arrays.values()))
     # A namespace that records goes before the plain one.
     first = min((arrays[name] for name in owners), key=lambda x: type(x) in _owners)
-    xp, device = namespace(first), array_api_compat.device(first)
+    xp = namespace(first)
+    if all(x is None or name in owners for name, x in arrays.items()):
+        return (xp, *arrays.values())
+    device = array_api_compat.device(first)
     return (
         xp,
         *(x if x is None or name in owners else xp.asarray(to_numpy(x), device=device) for name, x in arrays.items()),

@@ -2,9 +2,9 @@
 
 Read in this order: ``rule`` (what is known of a function), ``elementwise``, ``products`` and ``linear`` (the tables),
 ``composed``, ``fourier``, ``decompositions`` and ``linalg``, ``tracing`` (arrays that carry derivatives), ``levels``
-(the two modes), ``recording`` (the namespace) with ``foreign`` (NumPy's calls) and ``lifting`` (arrays that know it),
-``watching`` (anomalies), ``tape`` and ``modes`` (grad and its kin), ``matrices``, ``operations`` (layers and losses
-as nodes), ``custom``, ``check``, ``show``.
+(the two modes), ``recording`` (the namespace) with ``foreign`` and ``numpy_functions`` (NumPy's calls) and
+``lifting`` (arrays that know it), ``watching`` (anomalies), ``tape`` and ``modes`` (grad and its kin), ``matrices``,
+``operations`` (layers and losses as nodes), ``custom``, ``check``, ``show``.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from functools import cache
 from typing import Any
 
 from xnn.arrays import Array
-from xnn.autodiff.tracing import Derivative, raw
+from xnn.autodiff.numpy_functions import FUNCTIONS
+from xnn.autodiff.tracing import Derivative
 
 __all__ = ["function", "ufunc"]
 
@@ -21,9 +22,11 @@ _NAMES = {
     "absolute": "abs", "fabs": "abs", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
     "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "power": "pow", "float_power": "pow",
     "true_divide": "divide", "mod": "remainder", "conjugate": "conj", "fmax": "maximum", "fmin": "minimum",
-    "concatenate": "concat", "amax": "max", "amin": "min", "cumsum": "cumulative_sum", "cumprod": "cumulative_prod",
+    "concatenate": "concat", "amax": "max", "amin": "min",
 }  # fmt: skip
 _REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
+_ACCUMULATIONS = {"add": "cumulative_sum", "multiply": "cumulative_prod"}
+_REFUSED = {"out", "where", "initial", "casting", "subok", "like"}
 _KEYWORDS = {"axis": "axis", "keepdims": "keepdims", "dtype": "dtype", "ddof": "correction", "correction": "correction",
              "k": "k", "offset": "offset", "n": "n", "ord": "ord",
              "s": "s", "axes": "axes", "norm": "norm"}  # fmt: skip
@@ -32,21 +35,38 @@ _KEYWORDS = {"axis": "axis", "keepdims": "keepdims", "dtype": "dtype", "ddof": "
 def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
     """A ufunc of traced arrays; ``a += x`` for a plain array a binds a to a new array."""
     name = called.__name__
-    out = options.pop("out", None)
-    if method == "reduce" and name in _REDUCTIONS and out is None:
-        return getattr(xp, _REDUCTIONS[name])(
-            args[0], axis=options.get("axis", 0), keepdims=options.get("keepdims", False)
-        )
-    if method != "__call__" or options or (out is not None and out[0] is not args[0]):
-        what = f"numpy.{name}" if method == "__call__" else f"numpy.{name}.{method}"
-        raise Derivative(f"{what} with {', '.join(options) or 'out='} has no derivative; leave such arguments out")
+    options = {key: value for key, value in options.items() if value is not None}
+    if method == "outer" and not options and len(args) == 2:
+        a, b = args
+        args = (xp.reshape(a, (*a.shape, *(1,) * b.ndim)), b)
+    elif method != "__call__":
+        way = _REDUCTIONS if method == "reduce" else _ACCUMULATIONS if method == "accumulate" else {}
+        if name not in way or not set(options) <= {"axis", "keepdims", "dtype"}:
+            raise Derivative(f"numpy.{name}.{method}{_with(options)} has no derivative here")
+        return getattr(xp, way[name])(args[0], **{"axis": 0, **options})
+    elif "out" in options and options["out"][0] is args[0]:
+        options.pop("out")
+    if options:
+        raise Derivative(f"numpy.{name}{_with(options)} has no derivative; leave such arguments out")
+    if name in FUNCTIONS:
+        return FUNCTIONS[name](xp, *args)
     return getattr(xp, _NAMES.get(name, name))(*args)
+
+
+def _with(options: Any) -> str:
+    return f" with {', '.join(f'{key}=' for key in options)}" if options else ""
 
 
 def function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """A function of NumPy of traced arrays."""
     name, given = called.__name__, _signature(called).bind(*args, **options).arguments
-    given = {key: value for key, value in given.items() if not (value is None and key in ("out", "dtype", "axis"))}
+    given = {key: value for key, value in given.items() if value is not None or key == "shape"}
+    given.update(given.pop("kwargs", {}))
+    refused = [key for key in given if key in _REFUSED]
+    if name == "sum" and refused == ["where"]:
+        given["a"], refused = xp.where(given.pop("where"), given["a"], 0.0), []
+    if refused:
+        raise Derivative(f"numpy.{name}{_with(refused)} has no derivative here; leave such arguments out")
     if name in _SPECIAL:
         return _SPECIAL[name](xp, **given)
     inner = called.__module__.rpartition(".")[2]
@@ -54,7 +74,7 @@ def function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any
     positional = [value for key, value in given.items() if key not in _KEYWORDS]
     keywords = {_KEYWORDS[key]: value for key, value in given.items() if key in _KEYWORDS}
     found = getattr(whole, _NAMES.get(name, name), None)
-    if found is None or "out" in given:
+    if found is None:
         raise Derivative(f"numpy.{name} has no derivative here; write it with the functions of xnn's namespace")
     return found(*positional, **keywords)
 
@@ -82,36 +102,18 @@ def _inner(xp: Any, a: Array, b: Array) -> Array:
     return xp.tensordot(a, b, axes=((-1,), (-1,)))
 
 
-def _joined(axis: int, least: int) -> Any:
-    """vstack and hstack."""
-
-    def stack(xp: Any, tup: Any) -> Array:
-        arrays = [a if a.ndim >= least else xp.reshape(a, (1,) * (least - a.ndim) + tuple(a.shape)) for a in tup]
-        return xp.concat(arrays, axis=0 if arrays[0].ndim == 1 else axis)
-
-    return stack
-
-
 def _clip(xp: Any, a: Array, a_min: Any = None, a_max: Any = None, **bounds: Any) -> Array:
     return xp.clip(a, bounds.get("min", a_min), bounds.get("max", a_max))
 
 
-def _norm(xp: Any, x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
-    if ord not in (None, 2) or (ord == 2 and axis is None and x.ndim == 2):
-        raise Derivative(f"numpy.linalg.norm with ord={ord} has no derivative here; take xp.linalg.vector_norm")
-    return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
-
-
 _SPECIAL: dict[str, Any] = {
+    **FUNCTIONS,
     "transpose": _transpose,
     "swapaxes": _swapaxes,
     "dot": _dot,
     "inner": _inner,
     "tensordot": lambda xp, a, b, axes=2: xp.tensordot(a, b, axes=axes),
-    "vstack": _joined(0, 2),
-    "hstack": _joined(1, 1),
     "clip": _clip,
-    "norm": _norm,
     "ravel": lambda xp, a, order="C": xp.reshape(a, (-1,)),
     "where": lambda xp, condition, x, y: xp.where(condition, x, y),
     "reshape": lambda xp, a, shape, order="C", copy=None: xp.reshape(
@@ -120,12 +122,5 @@ _SPECIAL: dict[str, Any] = {
     "shape": lambda xp, a: tuple(a.shape),
     "ndim": lambda xp, a: a.ndim,
     "size": lambda xp, a, axis=None: math.prod(a.shape) if axis is None else a.shape[axis],
-    "allclose": lambda xp, a, b, **o: _host("allclose", a, b, **o),
     "result_type": lambda xp, **o: xp.result_type(*o["arrays_and_dtypes"]),
 }
-
-
-def _host(name: str, *args: Any, **options: Any) -> Any:
-    from xnn.host import numpy
-
-    return getattr(numpy, name)(*map(raw, args), **options)

@@ -16,9 +16,8 @@ from typing import Any
 
 from xnn.arrays import Array
 from xnn.autodiff.levels import Reverse
-from xnn.autodiff.recording import recording
 from xnn.autodiff.rule import Rule
-from xnn.autodiff.tracing import Traced
+from xnn.autodiff.tracing import Traced, innermost, unmarked
 
 __all__ = ["cost", "operate"]
 
@@ -65,17 +64,14 @@ def operate(operation: Any, xp: Any, x: Array, *parameters: Array, layer: int | 
     ``layer`` is its place in a network, for messages.
     """
     args = (x, *parameters)
-    traced = [a for a in args if isinstance(a, Traced)]
-    if not traced:
+    level = innermost(args)
+    if level is None:
         return operation.forward(getattr(xp, "base_namespace", xp), *args)[0]
-    level = max((a.level for a in traced), key=lambda level: level.number)
     if not isinstance(level, Reverse) or not level.open:
-        return operation.forward(recording(level.xp), *args)[0]
-    own = [isinstance(a, Traced) and a.level is level for a in args]
-    values = tuple(a.value if mine else a for a, mine in zip(args, own, strict=True))
-    marks = tuple(a.mark if mine else None for a, mine in zip(args, own, strict=True))
+        return operation.forward(level.recording, *args)[0]
+    values, marks = unmarked(level, args)
     kept = None
-    if any(isinstance(a, Traced) for a in values):
+    if innermost(values):
         y = operate(operation, level.xp, *values, layer=layer)
     else:
         y, kept = operation.forward(level.xp, *values)

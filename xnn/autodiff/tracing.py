@@ -28,8 +28,9 @@ from xnn.arrays import Array, namespace
 from xnn.autodiff.elementwise import ELEMENTWISE
 from xnn.autodiff.products import MATMUL, TRANSPOSED
 from xnn.autodiff.rule import Rule, is_complex
+from xnn.host import numpy
 
-__all__ = ["Derivative", "Level", "Traced", "apply", "one", "raw"]
+__all__ = ["Derivative", "Level", "Traced", "apply", "innermost", "one", "raw", "unmarked"]
 
 
 class Derivative(NotImplementedError):
@@ -65,23 +66,35 @@ def apply(rule: Rule, xp: Any, args: tuple[Any, ...], options: dict[str, Any]) -
 
     ``xp`` is the namespace of the library, which does not record.
     """
-    level: Any = None
-    for a in args:
-        if isinstance(a, Traced) and (level is None or a.level.number > level.number):
-            level = a.level
+    level = innermost(args)
     if level is None:
         return rule.evaluate(xp, *args, **options)
     if not level.open:
         _closed(rule)
+    values, marks = unmarked(level, args)
+    y = apply(rule, level.xp, values, options)
+    if y.dtype != level.dtype and not level.accepts(rule, y):
+        return raw(y)
+    return level.record(rule, y, values, marks, options)
+
+
+def innermost(args: tuple[Any, ...]) -> Any:
+    """The innermost level among the arguments; None where nothing is traced."""
+    level: Any = None
+    for a in args:
+        if isinstance(a, Traced) and (level is None or a.level.number > level.number):
+            level = a.level
+    return level
+
+
+def unmarked(level: Any, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The arguments as they are without this level, and the mark of each on it, or None."""
     values, marks = [], []
     for a in args:
         own = isinstance(a, Traced) and a.level is level
         values.append(a.value if own else a)
         marks.append(a.mark if own else None)
-    y = apply(rule, level.xp, tuple(values), options)
-    if y.dtype != level.dtype and not level.accepts(rule, y):
-        return raw(y)
-    return level.record(rule, y, tuple(values), tuple(marks), options)
+    return tuple(values), tuple(marks)
 
 
 def _closed(rule: Rule) -> NoReturn:
@@ -155,6 +168,18 @@ def _method(name: str, *positional: str) -> Any:
     return method
 
 
+def _of_numpy(name: str) -> Any:
+    """A method with the name and the arguments of a function of NumPy."""
+
+    def method(self: Traced, *args: Any, **options: Any) -> Any:
+        recording, called = self.level.recording, getattr(numpy, name)
+        if isinstance(called, numpy.ufunc):
+            return recording.ufunc(called, "__call__", (self, *args), options)
+        return recording.function(called, (self, *args), options)
+
+    return method
+
+
 def _refused(what: str) -> Any:
     def method(self: Traced, *args: Any, **options: Any) -> NoReturn:
         raise TypeError(
@@ -218,6 +243,15 @@ class Traced:
     min = _method("min", "axis")
     prod = _method("prod", "axis")
 
+    dot, std, var, trace, repeat, take = map(_of_numpy, ("dot", "std", "var", "trace", "repeat", "take"))
+    cumsum, cumprod, clip, squeeze, swapaxes = map(_of_numpy, ("cumsum", "cumprod", "clip", "squeeze", "swapaxes"))
+    argmax, argmin, round, diagonal = map(_of_numpy, ("argmax", "argmin", "round", "diagonal"))
+
+    def transpose(self, *axes: Any) -> Array:
+        """x.transpose(), x.transpose(1, 0) or x.transpose((1, 0))."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        return self.level.recording.permute_dims(self, tuple(order or range(self.ndim))[:: 1 if order else -1])
+
     def reshape(self, *shape: Any) -> Array:
         """x.reshape(2, 3) or x.reshape((2, 3))."""
         return self.level.recording.reshape(self, shape[0] if isinstance(shape[0], tuple) else shape)
@@ -272,7 +306,13 @@ class Traced:
     __complex__ = _refused("complex()")
     __array__ = _refused("numpy.asarray")
     __dlpack__ = _refused("the exchange by DLPack")
-    __setitem__ = _refused("a change in place, x[i] = …,")
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        raise TypeError(
+            "x[i] = … changes an array that carries a derivative; make a new one: xp.where(condition, new, x), "
+            "or xp.stack or xp.concat of the parts"
+        )
+
     item = tolist = numpy = _refused("the number")
 
     # -- Calls of NumPy and PyTorch ------------------------------------------------------------------------------

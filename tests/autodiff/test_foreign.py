@@ -1,0 +1,205 @@
+"""Calls of NumPy's own functions on arrays that carry a derivative, and array-api-extra's unmodified code."""
+
+from __future__ import annotations
+
+import array_api_extra as xpx
+import numpy as np
+import pytest
+from array_api_compat import array_namespace
+from references import scaled_error
+
+from xnn.autodiff import Derivative, grad, jvp, vjp
+
+V = np.array([0.3, 0.7, 1.2])
+M = np.array([[2.0, 0.3, 0.1], [0.3, 1.5, 0.2], [0.1, 0.2, 1.0]])
+C = np.array([0.4, 0.9, 1.1])
+
+OF_VECTORS = """
+    np.sin(x); np.sum(x); np.mean(x); np.dot(x,x); np.dot(c,x); np.matmul(M,x); np.einsum('i,i->',x,x);
+    np.einsum('ij,j->i',M,x); np.where(x>0.5,x,0.); np.concatenate([x,c]); np.vstack([x,c]); np.hstack([x,c]);
+    np.column_stack([x,c]); np.reshape(x,(3,1)); np.outer(x,c); np.diag(x); np.cumsum(x); np.cumprod(x); np.prod(x);
+    np.std(x); np.var(x,ddof=1); np.linalg.norm(x); np.linalg.norm(x,1); np.linalg.norm(x,np.inf);
+    np.zeros_like(x)*x; np.ones_like(x)+x; np.linspace(0,1,3)*x; np.maximum(x,0.5); np.minimum(0.5,x);
+    np.clip(x,0.4,1.0); np.clip(x,a_min=0.4,a_max=None); np.stack([x,c]); np.stack([x,c],axis=1); np.append(x,c);
+    np.tile(x,2); np.repeat(x,2); np.roll(x,1); np.flip(x); np.sort(x); np.diff(x); np.average(x);
+    np.average(x,weights=c); np.ptp(x); np.cross(x,c); np.inner(x,c); np.vdot(x,c); np.kron(x,c);
+    np.expand_dims(x,0); np.squeeze(x[None]); np.atleast_1d(x); np.atleast_2d(x); np.ravel(x); np.full_like(x,2.)*x;
+    np.copy(x); np.square(x); np.sign(x)*x; np.abs(x); np.power(x,3); np.power(2.,x); np.exp2(x); np.cbrt(x);
+    np.log1p(x); np.deg2rad(x); np.radians(x); np.degrees(x); np.sinc(x); np.arctan2(x,c); np.hypot(x,c);
+    np.logaddexp(x,c); np.logaddexp2(x,c); np.real(x); np.fmax(x,c); np.fmin(x,c); np.float_power(x,2);
+    np.reciprocal(x); np.positive(x); np.add.reduce(x); np.multiply.reduce(x); np.maximum.reduce(x);
+    np.add.outer(x,c); np.multiply.outer(x,c); np.add.accumulate(x); np.multiply.accumulate(x);
+    np.sum(x,where=x>0.5); np.max(x); np.min(x); np.amax(x); np.nansum(x); np.dstack([x,c]); np.split(x,3)[0];
+    np.take(x,[0,1]); np.trapezoid(x); np.polyval([1.,2.,3.],x); np.float64(2.)*x; np.float64(2.)-x;
+    np.float64(2.)/x; np.float64(2.)**x; c@x; c*x; c-x; c/x; c**x; M@x; x@M; x@c; np.count_nonzero(x)*x;
+    np.argmax(x)*x; np.logspace(0,1,3)*x; np.meshgrid(x,c)[0]; np.broadcast_to(x,(2,3)); np.isclose(x,c)*x;
+    np.allclose(x,x)*x; np.array_equal(x,x)*x; np.linalg.multi_dot([M,M,x]); np.triu(x); x.sum(); x.mean(axis=0);
+    x.dot(c); x.std(); x.var(); x.cumsum(); x.clip(0.4,1.0); x.reshape(3,1); x.T; x.flatten(); x.squeeze();
+    x.transpose(); x.max(); x.argmax()*x; x.astype(np.float64); x.round()*x; x.copy(); x.prod(); x.repeat(2);
+    x.take([0,1]); x.ravel(); np.empty_like(x).shape[0]*x; np.shape(x)[0]*x; np.round(x)*x; np.floor(x)*x;
+    np.around(x)*x; np.fix(x)*x; np.spacing(x)*x; np.hstack((x,1.0)); np.where(x>0.5)[0]; np.nonzero(x)[0]*1.0;
+    np.histogram(x)[0]*1.0; np.cov(np.vstack([x,c])); np.tensordot(x,c,1); np.concat([x,c]); np.acos(x/2);
+    np.pow(x,2); np.permute_dims(x,(0,)); np.matrix_transpose(x[None]); np.vecdot(x,c); np.cumulative_sum(x);
+    np.unstack(x)[0]; np.astype(x,np.float64); np.linalg.vecdot(x,c); np.linalg.vector_norm(x); np.pad(x,1);
+    np.fliplr(x[None]); np.flipud(x); np.swapaxes(x[None],0,1); np.moveaxis(x[None],0,1);
+    np.take_along_axis(x,np.array([0]),0); np.searchsorted(c,x)*x; np.digitize(x,c)*x; np.cumsum(x[None],1);
+    np.any(x>0)*x; np.all(x>0)*x;
+"""
+OF_MATRICES = """
+    np.trace(x); np.diag(x); np.diagonal(x); np.linalg.inv(x); np.linalg.det(x); np.linalg.solve(x,c);
+    np.linalg.slogdet(x)[1]; np.linalg.qr(x)[1]; np.linalg.svd(x)[1]; np.linalg.norm(x); np.linalg.norm(x,axis=1);
+    np.linalg.norm(x,'fro'); np.linalg.norm(x,2); np.linalg.norm(x,1); np.linalg.norm(x,'nuc');
+    np.linalg.matrix_power(x,2); np.linalg.pinv(x); np.linalg.matrix_rank(x)*x; np.transpose(x); x.T;
+    np.matmul(x,x); np.dot(x,x); np.einsum('ij,jk->ik',x,x); np.einsum('ii',x); np.einsum('ij->ji',x);
+    np.einsum('ij,ij->',x,x); np.einsum('bi,ij,bj->b',x,M,x); np.sum(x,axis=0); np.sum(x,1,keepdims=True);
+    np.mean(x,axis=(0,1)); np.max(x,axis=1); np.tril(x); np.triu(x,1); np.kron(x,M); np.cumsum(x);
+    np.cumsum(x,axis=0); np.concatenate([x,M],axis=1); np.vstack([x,M]); np.hstack([x,M]); np.sum(np.abs(x));
+    np.tensordot(x,M); x@c; M@x; np.diagflat(x); np.std(x,axis=0,keepdims=True); np.prod(x,axis=0);
+    np.argsort(x)[0]*x; np.sort(x,axis=0); np.flip(x,0); x[0]; x[:,1]; x[1:,::2]; x[np.array([0,1])]; x[:,None];
+    x[...,0]; x[np.arange(3),np.arange(3)]; x.trace(); x.diagonal(); x.sum(axis=0); x.sum(0,keepdims=True);
+    x.mean(1); x.swapaxes(0,1); x.dot(x); x.transpose(1,0); np.swapaxes(x,0,1); np.outer(x[0],x[1]);
+    np.average(x,axis=0,weights=c); np.linalg.norm(x,axis=0,keepdims=True); np.einsum('ij->',x);
+    np.einsum('ij->i',x); np.inner(x,x); np.repeat(x,2,axis=0); np.split(x,3,axis=0)[1]; np.cov(x);
+    np.linalg.cholesky(x @ x.T); np.linalg.eigvalsh(x + x.T); np.linalg.eigh(x + x.T)[0]; np.mod(x, 7.0);
+"""
+REFUSED = """
+    float(x[0]); np.apply_along_axis(np.sum,0,x); np.array([x[0],x[1]]); np.array(x); np.array_split(x,2)[1];
+    np.asarray(x); np.block([x,c]); np.c_[x,c]; np.convolve(x,c); np.corrcoef(x,c); np.delete(x,0);
+    np.divmod(x,0.4)[1]; np.ediff1d(x); np.einsum('...j->...',x); np.frexp(x)[0]; np.full(3,x[0]); np.gradient(x);
+    np.heaviside(x,0.5)*x; np.i0(x); np.insert(x,1,2.); np.interp(x,[0,1,2],[0,1,4]); np.ldexp(x,2);
+    np.linalg.cond(x); np.linalg.eig(x)[0]; np.linalg.lstsq(x,c)[0]; np.logaddexp.reduce(x);
+    np.logaddexp.reduce(x,axis=0); np.median(x); np.modf(x)[0]; np.nan_to_num(x); np.nanmax(x); np.nanmean(x);
+    np.r_[x,c]; np.resize(x,5); np.rollaxis(x[None],1); np.rot90(x[None]); np.select([x>0.5],[x*x],x);
+    np.trim_zeros(x); np.unique(x); np.unwrap(x); np.vander(x); np.vsplit(x,3)[0];
+    np.sin(x, out=c); np.sin(x, where=c > 0.5); np.sum(x, out=c); np.sum(x, initial=1.0); np.mean(x, where=c > 0.5);
+    np.add.at(x, 0, 1.0); np.add.reduceat(x, [0, 1]); np.dot(x, c, c); np.max(x, initial=0.0); np.exp.at(x, 0);
+    np.pad(x, 1, mode="edge"); int(x[0]); bool(x[0]); complex(x[0]); x.item(0); x.tolist(); np.save("/dev/null", x);
+    [1, 2, 3][x[0]]; np.put(x, 0, 1.0); np.copyto(x, c); np.copyto(c, x); x.__setitem__(0, 1.0);
+"""
+
+
+def expressions(text):
+    return [e.strip() for e in text.replace("\n", " ").split(";") if e.strip()]
+
+
+def differences(f, x, v, h=1e-4):
+    return (-f(x + 2 * h * v) + 8 * f(x + h * v) - 8 * f(x - h * v) + f(x - 2 * h * v)) / (12 * h)
+
+
+@pytest.mark.parametrize(("text", "x"), [(OF_VECTORS, V), (OF_MATRICES, M)], ids=["vectors", "matrices"])
+def test_functions_of_numpy(rng, text, x):
+    v = rng.normal(size=x.shape)
+    for e in expressions(text):
+        code = compile(e, e, "eval")
+
+        def f(x, code=code):
+            return eval(code, {"np": np, "x": x, "c": C, "M": M})
+
+        y, tangent = jvp(f, x, v)
+        right, measured = f(x), differences(f, x, v)
+        assert np.shape(y) == np.shape(right), e
+        np.testing.assert_allclose(y, right, rtol=1e-12, atol=1e-15, err_msg=e)
+        assert scaled_error(tangent, measured) < 1e-7, e
+        g = rng.normal(size=np.shape(right))
+        _, pull = vjp(f, x)
+        assert np.sum(pull(g) * v) == pytest.approx(np.sum(g * tangent), rel=1e-10, abs=1e-12), e
+
+
+@pytest.mark.parametrize("e", expressions(REFUSED))
+def test_what_would_cut_a_derivative_is_refused(e):
+    x = M if "linalg" in e or "vsplit" in e or "..." in e or "axis=0" in e else V
+    with pytest.raises((Derivative, TypeError), match="derivative") as caught:
+        grad(lambda x: np.sum(eval(e, {"np": np, "x": x, "c": C.copy()})) + x[0])(x)
+    assert len(str(caught.value)) > 30
+
+
+def test_numpy_scalars_and_arrays_on_the_left():
+    for f in (
+        lambda x: np.float64(2.0) * x, lambda x: np.float32(2.0) + x, lambda x: np.float64(2.0) ** x,
+        lambda x: C * x, lambda x: C @ x + x, lambda x: M @ x, lambda x: 2.0 / x, lambda x: C - x,
+    ):  # fmt: skip
+        _, tangent = jvp(f, V, C)
+        assert scaled_error(tangent, differences(f, V, C)) < 1e-9
+
+
+def test_in_place_arithmetic_rebinds(backend):
+    def f(x):
+        y = x
+        y += 1.0
+        y *= x  # x is what it was
+        y -= 0.5
+        y /= 2.0
+        y **= 2
+        return y
+
+    x, v = backend.asarray([0.3, 0.7], "float64"), backend.asarray([1.0, 1.0], "float64")
+    with backend.scope():
+        y, tangent = jvp(f, x, v)
+        h = backend.to_numpy(x)
+        u = ((h + 1) * h - 0.5) / 2
+        np.testing.assert_allclose(backend.to_numpy(y), u**2, rtol=1e-15)
+        np.testing.assert_allclose(backend.to_numpy(tangent), 2 * u * (2 * h + 1) / 2, rtol=1e-14)
+
+        def changed(x):
+            x[0] = 1.0
+            return x
+
+        with pytest.raises(TypeError, match=r"make a new one: xp.where"):
+            grad(changed)(x)
+    np.testing.assert_array_equal(backend.to_numpy(x), [0.3, 0.7])
+
+
+def test_a_plain_array_that_takes_in_a_traced_one_becomes_another():
+    def f(x):
+        total = np.zeros(3)
+        total += x  # binds total to a new array, as x carries a derivative
+        total *= np.sin(x)
+        return np.sum(total)
+
+    np.testing.assert_allclose(grad(f)(V), np.sin(V) + V * np.cos(V), rtol=1e-14)
+
+
+# -- array-api-extra: it asks several arrays for one namespace, so the plain ones are to be lifted -----------------
+
+EXTRA = {
+    "cov": lambda xp, x: xpx.cov(x),
+    "kron": lambda xp, x: xpx.kron(x, xp.asarray(M)),
+    "sinc": lambda xp, x: xpx.sinc(x),
+    "atleast_nd": lambda xp, x: xpx.atleast_nd(x, ndim=3),
+    "nan_to_num": lambda xp, x: xpx.nan_to_num(x) * x,
+    "one_hot": lambda xp, x: xpx.one_hot(xp.argmax(x, axis=1), 3, dtype=xp.float64) * x,
+    "isclose": lambda xp, x: xp.where(xpx.isclose(x, xp.asarray(5.0)), x * x, x),
+    "at, of a plain array": lambda xp, x: xpx.at(xp.asarray(M), xp.asarray(M) > 0.5).multiply(2.0, copy=True) * x,
+    "isin": lambda xp, x: xp.where(xpx.isin(xp.asarray(M), xp.asarray([0.1, 0.3])), x * x, x),
+}
+
+
+@pytest.mark.parametrize("name", EXTRA)
+def test_unmodified_code_of_array_api_extra(rng, name):
+    import xnn.backends.numpy_recording as xp
+
+    def f(x):
+        assert array_namespace(x) is xp
+        return EXTRA[name](xp, x)
+
+    x, v = xp.asarray(M), rng.normal(size=M.shape)
+    y, tangent = jvp(f, x, xp.asarray(v))
+    np.testing.assert_allclose(y, f(x), rtol=1e-13)
+    measured = differences(lambda a: np.asarray(f(xp.asarray(a))), M, v)
+    assert scaled_error(np.asarray(tangent), measured) < 1e-8
+    g = rng.normal(size=y.shape)
+    assert np.sum(np.asarray(vjp(f, x)[1](xp.asarray(g))) * v) == pytest.approx(
+        np.sum(g * np.asarray(tangent)), rel=1e-10
+    )
+
+
+def test_what_array_api_extra_does_in_place_is_refused():
+    import xnn.backends.numpy_recording as xp
+
+    for f in (
+        lambda x: xpx.pad(x, 1),
+        lambda x: xpx.at(x, x > 0.5).set(2.0),
+        lambda x: xpx.apply_where(x > 0.5, (x, x), lambda a, b: a * b, lambda a, b: a + b),
+    ):
+        with pytest.raises(TypeError, match="derivative"):
+            jvp(f, xp.asarray(M), xp.asarray(M))
