@@ -204,6 +204,29 @@ def test_exceptions_leave_no_trace():
     assert grad(grad(lambda x: x**3))(2.0) == 12.0
 
 
+def test_an_exception_inside_leaves_the_outer_derivative_right():
+    def f(x):
+        for inner in (grad(lambda y: np.einsum("i", y)), derivative(lambda y: y.nothing), jacobian(lambda y: y[x, y])):
+            with pytest.raises((Derivative, AttributeError, IndexError)):
+                inner(x * x)
+        return x * grad(lambda y: y * y * x)(x)
+
+    for mode in (grad, derivative):
+        assert mode(f)(2.0) == 24.0  # 2x³
+        assert mode(mode(f))(2.0) == 24.0
+
+
+def test_derivatives_of_functions_that_take_derivatives():
+    """Each of three levels moves its own variable, whatever mode it runs in, and through what it closes over."""
+    modes = (grad, derivative, lambda f: lambda x: jvp(f, x, 1.0)[1], lambda f: lambda x: linearize(f, x)[1](1.0))
+    for a in modes:
+        for b in modes:
+            for c in modes:
+                f = a(lambda x, b=b, c=c: x * b(lambda y, x=x, c=c: y * c(lambda z: x * y * z * z)(x + y))(x))
+                # c gives 2xy(x+y), b ∂y[2xy²(x+y)] = 4x²y + 6xy² at y = x: 10x³, so f = (10x⁴)′
+                assert f(1.5) == pytest.approx(40 * 1.5**3, rel=1e-14)
+
+
 def test_an_array_that_was_kept_beyond_its_derivative_is_refused():
     kept = []
     grad(lambda x: (kept.append(x), x * x)[1])(1.0)
@@ -220,6 +243,10 @@ def test_threads_do_not_see_each_other():
         for _ in range(50):
             if grad(grad(lambda x: x**4 * k))(2.0) != 48.0 * k:
                 failed.append(k)
+            if derivative(lambda x: x * grad(lambda y: x * y**k)(x), 2)(1.0) != (k + 1) * k * k:
+                failed.append(k)
+            if grad(lambda z: np.abs(np.fft.fft(z))[k] ** 2)(np.ones(8))[0] != 0.0:
+                failed.append(k)
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(1, 5)]
     for t in threads:
@@ -229,13 +256,16 @@ def test_threads_do_not_see_each_other():
     assert not failed
 
 
-def test_a_graph_of_many_nodes_needs_no_recursion():
+@pytest.mark.parametrize("mode", [grad, derivative, lambda f: jacobian(f, mode="forward")])
+def test_a_graph_of_many_nodes_needs_no_recursion(mode):
+    """Neither on the way nor when it is freed."""
+
     def f(x):
         for _ in range(100_000):
             x = x + 1e-9
         return x * x
 
-    assert grad(f)(1.0) == pytest.approx(2.0002)
+    assert mode(f)(1.0) == pytest.approx(2.0002)
 
 
 # -- What would cut a derivative ----------------------------------------------------------------------------------
@@ -400,7 +430,10 @@ def test_code_written_with_numpy():
         lambda x: np.sum(np.vstack([x, x * x]) * np.hstack([x, x])[:3]),
         lambda x: np.sum(np.where(x > 0, x, 2 * x)) + np.max(x) * np.amin(x),
         lambda x: np.std(x) + np.var(x, ddof=1),
-        lambda x: np.linalg.norm(x) + np.linalg.norm(np.outer(x, x)),
+        lambda x: np.linalg.norm(x) + np.linalg.norm(np.outer(x, x)) + np.linalg.norm(x, 3),
+        lambda x: np.linalg.norm(np.outer(x, x) + A, "nuc") + np.sum(np.linalg.norm(np.outer(x, x), axis=0)),
+        lambda x: np.sum(np.abs(np.fft.rfft(x, norm="ortho")) ** 2 + np.fft.fftn(x * (1 + 1j), s=(2,), axes=(0,)).imag),
+        lambda x: np.linalg.svd(np.outer(x, x) + A)[1][1] * np.linalg.pinv(x[:, None] @ x[None, :])[0, 1],
         lambda x: np.sum(np.linalg.inv(A + np.outer(x, x))),
         lambda x: np.linalg.solve(A, x)[0] + np.linalg.det(A * x),
         lambda x: np.sum(np.transpose(np.reshape(x, (3, 1))) * np.ravel(x)),
@@ -447,19 +480,29 @@ def test_copies_of_a_traced_array_are_traced():
 
 
 def test_random_compositions_agree_in_all_modes():
-    unary = ["sin", "tanh", "exp", "atan", "square", "negative", "abs"]
-    binary = ["add", "multiply", "subtract", "maximum", "hypot"]
     xp = recording(xnn.get_backend("numpy").xp)
+    unary = [
+        xp.sin, xp.tanh, xp.exp, xp.atan, xp.square, xp.negative, xp.abs, xp.matrix_transpose, xp.sort, xp.tril,
+        lambda x: xp.cumulative_sum(x, axis=0), lambda x: xp.cumulative_prod(x, axis=1),
+        lambda x: xp.roll(x, 1, axis=0), lambda x: x[::-1, :], lambda x: x[:, 0] * x[1:2, :].T,
+        lambda x: xp.max(x, axis=0) + xp.std(x, axis=1, keepdims=True),
+        lambda x: xp.linalg.inv(x @ x.mT + 2.0 * xp.eye(3)), lambda x: xp.linalg.qr(x + 3.0 * xp.eye(3)).R,
+        lambda x: xp.real(xp.fft.fft(x * (1 + 2j))), lambda x: xp.abs(xp.exp(1j * x) + x),
+        lambda x: xp.linalg.svdvals(x) * x, lambda x: xp.take(x, np.asarray([2, 0, 0]), axis=1),
+        lambda x: xp.reshape(x[x != 7.0], (3, 3)),
+    ]  # fmt: skip
+    binary = [xp.add, xp.multiply, xp.subtract, xp.maximum, xp.hypot, xp.matmul, lambda a, b: xp.where(a > b, a, b * b)]
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        steps = [(rng.choice(unary), rng.choice(binary), int(rng.integers(3))) for _ in range(5)]
+        picks = zip(rng.integers(len(unary), size=5), rng.integers(len(binary), size=5), strict=True)
+        steps = [(unary[i], binary[j], int(rng.integers(3))) for i, j in picks]
         W = rng.normal(size=(3, 3))
 
         def f(x, steps=steps, W=W):
             values = [x, xp.tanh(x @ W), 0.5 * x[::-1]]
             for one, two, k in steps:
                 a, b = values[-1], values[k]
-                values.append(xp.tanh(getattr(xp, two)(getattr(xp, one)(0.5 * a), b)))
+                values.append(xp.tanh(two(one(0.5 * a), b)))
             return values[-1]
 
         x, v, w = rng.normal(size=(3, 3, 3))

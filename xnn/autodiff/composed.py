@@ -13,6 +13,7 @@ from array_api_compat import device
 from array_api_compat import device as array_device
 
 from xnn.arrays import Array
+from xnn.autodiff import elementwise
 from xnn.autodiff.linear import axes_of
 from xnn.autodiff.rule import conj, is_complex
 from xnn.autodiff.tracing import raw
@@ -34,10 +35,7 @@ def take_along_axis(xp: Any, x: Array, indices: Array, /, *, axis: int = -1) -> 
 
 def sign(xp: Any, x: Array, /) -> Array:
     """x/|x|, and 0 for 0; constant for real numbers."""
-    if not is_complex(x):
-        return xp.base_namespace.sign(raw(x))
-    zero = x == 0.0
-    return xp.where(zero, 0.0, x / xp.where(zero, 1.0, xp.abs(x)))
+    return elementwise.sign(xp, x) if is_complex(x) else xp.base_namespace.sign(raw(x))
 
 
 def linspace(

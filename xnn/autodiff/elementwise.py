@@ -15,7 +15,7 @@ from typing import Any
 from xnn.arrays import Array
 from xnn.autodiff.rule import Elementwise, Tangents, is_complex, reduce_to
 
-__all__ = ["CONSTANT", "ELEMENTWISE"]
+__all__ = ["CONSTANT", "ELEMENTWISE", "sign"]
 
 
 def _power_base(xp: Any, g: Array, y: Array, a: Any, b: Any) -> Array:
@@ -44,20 +44,28 @@ def _squared_radius(xp: Any, a: Any, b: Any) -> Array:
     return r + xp.astype(r == 0.0, r.dtype)
 
 
+def sign(xp: Any, x: Array) -> Array:
+    """x/|x|, and 0 for 0."""
+    if not is_complex(x):
+        return xp.sign(x)
+    zero = x == 0.0
+    return xp.where(zero, 0.0, x / xp.where(zero, 1.0, xp.abs(x)))
+
+
 class Abs(Elementwise):
     """y = |x| with s = sign x = x/|x| (0 for x = 0): ẏ = Re(conj(s) ẋ), x̄ = ȳ s."""
 
     def __init__(self) -> None:
-        super().__init__("abs", lambda xp, g, y, x: g * xp.sign(x), reads="x")
+        super().__init__("abs", lambda xp, g, y, x: g * sign(xp, x), reads="x")
 
     def push(self, xp: Any, tangents: Tangents, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
         """Re(conj(s) ẋ)."""
-        s = xp.sign(args[0])
+        s = sign(xp, args[0])
         return xp.real(xp.conj(s) * tangents[0]) if is_complex(s) else s * tangents[0]
 
     def pull(self, xp: Any, i: int, g: Array, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
         """ȳ s."""
-        return reduce_to(xp, g * xp.sign(args[0]), args[0])
+        return reduce_to(xp, g * sign(xp, args[0]), args[0])
 
 
 _TABLE = (
