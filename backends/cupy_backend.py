@@ -122,6 +122,7 @@ class CupyBackend(Backend):
         cuda = self._cupy.cuda.runtime
         properties = cuda.getDeviceProperties(self.device.id)
         words = f"{properties['name'].decode()}, {properties['totalGlobalMem'] / 2**30:.0f} GiB"
+        words += f" ({self.memory().free / 2**30:.1f} GiB free)"
         words += f", CUDA {_version(cuda.runtimeGetVersion())}, driver {_version(cuda.driverGetVersion())}"
         import cupy_backends
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 #: Each imports only those before it; a folder counts as one here.
 ORDER = """
-    errors html settings arrays host packing checkpoint datasets hashing numerics trees anomaly autodiff initializers
-    layers architecture parameters backprop losses arguments schedules optimizers clipping penalties minimize metrics
-    meter data evaluation history run callbacks backup progress training summary network files plot sklearn gpu_report
-    cli __main__ xnn
+    errors html settings arrays host memory packing checkpoint datasets hashing numerics trees anomaly autodiff
+    initializers layers architecture parameters backprop losses arguments schedules optimizers clipping penalties
+    minimize metrics meter data evaluation history run callbacks backup progress training summary network files plot
+    sklearn gpu_report cli __main__ xnn
 """.split()  # noqa: SIM905 -- the order is read as a text
 
 #: What a method hands to a module that comes later, when it is called.

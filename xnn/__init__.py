@@ -12,7 +12,7 @@ from xnn.arrays import Backend, BackendError, available_backends, get_backend, s
 from xnn.backup import BackupAndRestore
 from xnn.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, Record, ReduceLROnPlateau
 from xnn.clipping import clip_by_norm, clip_by_value
-from xnn.errors import AnomalyError, DivergenceWarning, FileError, NotFittedError
+from xnn.errors import AnomalyError, DivergenceWarning, FileError, NotFittedError, OutOfMemoryError
 from xnn.files import load
 from xnn.history import History
 from xnn.layers import (
@@ -99,11 +99,11 @@ __all__ = [
     "CSVLogger", "Callback", "Checkpoint", "CrossEntropy", "Dense", "DivergenceWarning", "Dropout", "EarlyStopping",
     "ElasticNet", "FileError", "Flatten", "HardTanh", "Hinge", "History", "Huber", "Identity", "Layer", "LayerNorm",
     "LeakyReLU", "LogCosh", "LogSoftmax", "Loss", "MeanAbsoluteError", "MeanSquaredError", "Minimum", "NAdam",
-    "Network", "NotFittedError", "Operation", "Optimizer", "PReLU", "Parameter", "Penalty", "PoissonNLL", "RAdam",
-    "RMSprop", "ReLU", "Record", "ReduceLROnPlateau", "Reshape", "Rprop", "SiLU", "Sigmoid", "Softmax", "Softplus",
-    "Solver", "SquaredError", "Standardize", "Tanh", "available_backends", "check_gradients", "clip_by_norm",
-    "clip_by_value", "datasets", "derivative", "detect_anomaly", "get_backend", "grad", "hessian", "hvp",
-    "initializers", "jacobian", "jvp", "layers", "linearize", "load", "losses", "metrics", "minimize", "optimizers",
-    "penalties", "plot", "schedules", "set_backend", "show", "stop_gradient", "to_numpy", "use_backend",
+    "Network", "NotFittedError", "Operation", "Optimizer", "OutOfMemoryError", "PReLU", "Parameter", "Penalty",
+    "PoissonNLL", "RAdam", "RMSprop", "ReLU", "Record", "ReduceLROnPlateau", "Reshape", "Rprop", "SiLU", "Sigmoid",
+    "Softmax", "Softplus", "Solver", "SquaredError", "Standardize", "Tanh", "available_backends", "check_gradients",
+    "clip_by_norm", "clip_by_value", "datasets", "derivative", "detect_anomaly", "get_backend", "grad", "hessian",
+    "hvp", "initializers", "jacobian", "jvp", "layers", "linearize", "load", "losses", "metrics", "minimize",
+    "optimizers", "penalties", "plot", "schedules", "set_backend", "show", "stop_gradient", "to_numpy", "use_backend",
     "value_and_grad", "vjp",
 ]  # fmt: skip

@@ -169,8 +169,8 @@ _BUILT_IN = {
     "cupy": "xnn.backends.cupy_backend:CupyBackend",
     "torch": "xnn.backends.torch_backend:TorchBackend",
     "jax": "xnn.backends.jax_backend:JaxBackend",
-    "dpnp": "xnn.backends.dpnp_backend:DpnpBackend",
     "array_api_strict": "xnn.backends.strict_backend:StrictBackend",
+    "dpnp": "xnn.backends.dpnp_backend:DpnpBackend",
 }
 _GROUP = "xnn.backends"
 

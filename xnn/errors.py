@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AnomalyError", "DivergenceWarning", "FileError", "NotFittedError"]
+__all__ = ["AnomalyError", "DivergenceWarning", "FileError", "NotFittedError", "OutOfMemoryError"]
 
 
 class AnomalyError(FloatingPointError):
@@ -19,3 +19,7 @@ class FileError(Exception):
 
 class NotFittedError(ValueError):
     """Something is asked of a layer or a network before it has seen the training data that it needs."""
+
+
+class OutOfMemoryError(MemoryError):
+    """The device has no room: says what was to be computed, what was free, and which batch size would fit."""

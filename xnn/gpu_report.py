@@ -24,6 +24,7 @@ from xnn.arrays import Backend, get_backend
 from xnn.host import generator, numpy
 from xnn.layers import Dense, Dropout, LayerNorm, ReLU, Tanh
 from xnn.losses import CrossEntropy
+from xnn.memory import memory_in_words
 from xnn.network import Network
 from xnn.optimizers import Adam
 
@@ -153,6 +154,8 @@ def training(backend: Backend, dtype: str) -> Section:
         f"in {seconds:.2f} s, compilation included. The weights differ by {errors[name]:.1e} at most ({name}), "
         f"relative to the largest of each array; {TOLERANCES[dtype]:g} is allowed."
     )
+    memory = memory_in_words(backend)
+    body += f" CuPy's pool holds {memory}." if memory else ""
     return Section(f"Training in {dtype} against NumPy", errors[name] <= TOLERANCES[dtype], body)
 
 

@@ -19,6 +19,7 @@ from xnn.host import generator, numpy
 from xnn.initializers import draw
 from xnn.layers.base import Key, Layer, Operation, Shape
 from xnn.losses import Loss
+from xnn.memory import room
 from xnn.optimizers import Problem
 from xnn.parameters import Layout, buffers_of, trace_shapes
 from xnn.penalties import Penalty, check_penalty
@@ -258,7 +259,8 @@ class Network:
         check_penalty(penalty)
         with self.backend.scope():
             x, y, weights = self.prepare(x, y, loss, sample_weight)
-            cost, gradients, _ = self.differentiate(x, y, weights, loss, penalty, training, per_example)
+            with room(self, x.shape[0], training=True):
+                cost, gradients, _ = self.differentiate(x, y, weights, loss, penalty, training, per_example)
         return cost, dict(zip(self.layout.names, gradients, strict=True))
 
     def deltas(self, x: Any, y: Any, loss: Loss, *, training: bool = True, sample_weight: Any = None) -> list[Array]:
@@ -445,8 +447,9 @@ class Network:
     def _output(self, operations: Sequence[Operation], x: Array, check: Check | None = None) -> Array:
         """The output of these operations, the first ones of the network, for a batch in its backend."""
         backend, θ = self.backend, self._deferred_θ[: len(operations)]
-        y, _ = feed_forward(backend.recorder, operations, θ, backend.defer(x), check)
-        return backend.compute([y])[0][0]
+        with room(self, x.shape[0]):
+            y, _ = feed_forward(backend.recorder, operations, θ, backend.defer(x), check)
+            return backend.compute([y])[0][0]
 
     def _penalized(self) -> list[tuple[int, Array]]:
         """The parameters to which penalties apply, with their places in the order."""

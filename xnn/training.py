@@ -29,6 +29,7 @@ from xnn.evaluation import measure
 from xnn.history import History
 from xnn.host import generator, numpy
 from xnn.losses import Loss
+from xnn.memory import room
 from xnn.meter import Meter, named
 from xnn.optimizers import Adam, Optimizer, Solver
 from xnn.penalties import Penalty, check_penalty
@@ -151,7 +152,8 @@ def fit(
             penalty, clip_norm, clip_value, tol, stop_on, check_every,
             batch_size, shuffle, data, validation, listeners,
         )  # fmt: skip
-        run.state = optimizer.begin(network.backend, network.flat)
+        with room(network, 0):
+            run.state = optimizer.begin(network.backend, network.flat)
         with ExitStack() as endings:  # each listener is told of the end, even where another one failed
             for listener in reversed(listeners):
                 endings.callback(listener.on_train_end, run)
@@ -160,7 +162,8 @@ def fit(
                 network.learn_statistics(lambda f: moments(f, data))  # before: listeners may use the network
                 for listener in listeners:
                     listener.on_train_begin(run)
-                _epochs(run, interrupted)
+                with room(network, min(n for n in (batch_size, data.samples, 2**31) if n), training=True):
+                    _epochs(run, interrupted)
             except KeyboardInterrupt:  # raised by a callback, or while data was read
                 run.stop(f"interrupted in epoch {run.epoch + 1}")
     return run.history
