@@ -10,6 +10,7 @@ import pytest
 import xnn
 from xnn import cli
 from xnn.arrays import Backend
+from xnn.cli import info
 
 
 def xnn_command(*arguments, **environment):
@@ -67,8 +68,8 @@ def backends(monkeypatch):
 
     reason = "backend 'gone' cannot be used here: " + "very " * 40 + 'long; pip install "gone[all]"'
     found = {"fine": Fine(), "odd": Odd()}
-    monkeypatch.setattr(cli, "available_backends", lambda: {"fine": "", "gone": reason, "odd": ""})
-    monkeypatch.setattr(cli, "get_backend", lambda name=None: found[name or "fine"])
+    monkeypatch.setattr(info, "available_backends", lambda: {"fine": "", "gone": reason, "odd": ""})
+    monkeypatch.setattr(info, "get_backend", lambda name=None: found[name or "fine"])
     return reason
 
 
@@ -117,18 +118,50 @@ def test_version():
 def test_help(arguments):
     done = xnn_command(*arguments)
     assert (done.returncode, done.stderr) == (0, "")
-    for taught in ("python -m xnn info", "XNN_BACKEND=cupy", "xnn.set_backend", "xnn.use_backend"):
+    for taught in ("xnn train houses.csv --target price", "XNN_BACKEND=cupy", "xnn.set_backend", "xnn.use_backend"):
         assert taught in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "bench", "info", "gpu-report"])
+def test_each_command_has_a_help_with_examples(capsys, command):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--help"])
+    text = capsys.readouterr().out
+    assert stopped.value.code == 0
+    assert text.startswith(f"usage: xnn {command} ")
+    assert f"examples:\n  xnn {command}" in text
+    assert max(map(len, text.splitlines())) <= 100
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["inof"], "xnn: unknown command 'inof'; known are: info, gpu-report; try: python -m xnn --help\n"),
-        (["--inof"], "xnn: unrecognized arguments: --inof; try: python -m xnn --help\n"),
-        (["info", "--output", "x"], "xnn: info takes no --output; try: python -m xnn --help\n"),
-        (["info", "more"], "xnn: unrecognized arguments: more; try: python -m xnn --help\n"),
+        (["inof"], "xnn: unknown command 'inof'; did you mean info?; try: xnn --help\n"),
+        (
+            ["x"],
+            "xnn: unknown command 'x'; known are: train, predict, evaluate, bench, info, gpu-report; try: xnn --help\n",
+        ),
+        (["--inof"], "xnn: xnn has no option --inof; try: xnn --help\n"),
+        (["info", "--output", "x"], "xnn: info has no option --output; try: xnn info --help\n"),
+        (["info", "more"], "xnn: 'more' is one argument too many; try: xnn info --help\n"),
+        (["train"], "xnn: the following arguments are required: data; try: xnn train --help\n"),
+        (
+            ["train", "a", "--hiden", "3"],
+            "xnn: train has no option --hiden; did you mean --hidden?; try: xnn train --help\n",
+        ),
+        (
+            ["train", "a", "--lr", "x"],
+            "xnn: argument --lr: expected a number in (0, inf); got 'x'; try: xnn train --help\n",
+        ),
+        (
+            ["train", "a", "--hidden", "9,x"],
+            "xnn: argument --hidden: expected a whole number from 1 on; got 'x'; try: xnn train --help\n",
+        ),
+        (
+            ["train", "a", "--optimizer", "adm"],
+            "xnn: argument --optimizer: unknown 'adm'; did you mean adam or radam?; try: xnn train --help\n",
+        ),
     ],
 )
 def test_wrong_arguments(capsys, arguments, message):
@@ -136,6 +169,20 @@ def test_wrong_arguments(capsys, arguments, message):
         cli.main(arguments)
     assert stopped.value.code == 2
     assert capsys.readouterr() == ("", message)
+
+
+def test_any_other_error_is_one_line_too(monkeypatch, capsys):
+    def fail():
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr(info, "available_backends", fail)
+    assert cli.main(["info"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("xnn: an error in xnn itself, please report it: RuntimeError: two lines (XNN_TRACEBACK=1")
+    assert said.count("\n") == 1
+    monkeypatch.setenv("XNN_TRACEBACK", "1")
+    with pytest.raises(RuntimeError):
+        cli.main(["info"])
 
 
 def test_the_module_hands_the_status_on():

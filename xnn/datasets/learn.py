@@ -85,7 +85,8 @@ def _target(table: Table, name: str, task: str | None) -> tuple[tuple[str, ...],
     values = numpy.unique(rows.numbers(name)) if numeric else numpy.unique(rows.texts(name))
     few = len(values) <= min(_CLASSES, len(rows) // 3)
     if task is None and numeric and not (few and (values == numpy.floor(values)).all()):
-        return (), f"{name!r} is a number: regression (unless the option task says classification)"
+        unless = " (unless the option task says classification)" if len(values) <= _CLASSES else ""
+        return (), f"{name!r} is a number: regression{unless}"
     if len(values) > max(len(rows) // 2, 2):
         raise ValueError(
             f"{table.source}: the column {name!r} has {len(values)} different values in {len(rows)} rows; "

@@ -1,0 +1,47 @@
+"""``xnn evaluate``: how right a saved network is on the rows of a file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from xnn.cli.model import load_model
+from xnn.cli.options import Parser, backend_of, common_options, table_of, table_options
+from xnn.cli.report import figures, picture
+
+__all__ = ["ABOUT", "EXAMPLES", "USAGE", "arguments", "run"]
+
+USAGE = "model data [options]"
+ABOUT = """\
+how right a saved network is on rows whose target is known
+
+The file needs the columns of the training data, the target among them, in any order.
+"""
+EXAMPLES = """\
+  xnn evaluate model.safetensors more.csv
+  xnn evaluate model.safetensors more.csv --picture more.png
+"""
+
+
+def arguments(parser: Parser) -> None:
+    """The options."""
+    parser.add_argument("model", help="the file that xnn train saved")
+    parser.add_argument("data", help="the file of rows: CSV, npz or Parquet")
+    parser.add_argument("--picture", metavar="FILE", help="the confusion matrix, or predicted against true values")
+    common_options(parser)
+    table_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the figures."""
+    network, encoding = load_model(options.model, backend_of(options))
+    table = table_of(options)
+    complete = encoding.complete(table)
+    data = encoding.dataset(complete)
+    outputs = network.backend.to_numpy(network.predict(data.x))
+    left_out = f" ({len(table) - len(complete)} more lack a value)" if len(complete) < len(table) else ""
+    print(f"{options.model} on the {len(complete)} rows of {options.data}{left_out}:")
+    print(figures(data, data.y, outputs))
+    if options.picture:
+        print(picture(Path(options.picture), data, data.y, outputs, None))
+    return 0
