@@ -206,7 +206,11 @@ def test_exceptions_leave_no_trace():
 
 def test_an_exception_inside_leaves_the_outer_derivative_right():
     def f(x):
-        for inner in (grad(lambda y: np.einsum("i", y)), derivative(lambda y: y.nothing), jacobian(lambda y: y[x, y])):
+        for inner in (
+            grad(lambda y: np.nextafter(y, 3.0)),
+            derivative(lambda y: y.nothing),
+            jacobian(lambda y: y[x, y]),
+        ):
             with pytest.raises((Derivative, AttributeError, IndexError)):
                 inner(x * x)
         return x * grad(lambda y: y * y * x)(x)
@@ -447,8 +451,8 @@ def test_code_written_with_numpy():
     ]
     for f in functions:
         check_gradients(f, x)
-    with pytest.raises(Derivative, match="einsum"):
-        grad(lambda x: np.einsum("i,i", x, x))(x)
+    with pytest.raises(Derivative, match="nextafter"):
+        grad(lambda x: np.sum(np.nextafter(x, 2.0)))(x)
 
 
 def test_code_written_with_array_api_extra():
