@@ -159,3 +159,27 @@ def test_warnings_are_the_same():
     with pytest.warns(ConvergenceWarning) as caught:
         MLPClassifier(max_iter=1).fit(x, y)
     assert caught[0].filename == __file__  # it points at the user's line
+
+
+@pytest.mark.parametrize(
+    ("case", "settings"),
+    [("several hidden layers", {"max_iter": 15}), ("adam", {"max_iter": 200}), ("several labels", {"max_iter": 5})],
+)
+def test_lbfgs_goes_through_the_same_numbers_while_its_line_search_takes_the_first_trial(case, settings):
+    estimator, (x, y), given = CASES[case]
+    ours, theirs = both(estimator, **{**given, "solver": "lbfgs", **settings})
+    weights = RNG.uniform(0.5, 2.0, len(x))
+    ours.fit(x, y, weights), theirs.fit(x, y, weights)
+    assert ours.n_iter_ == theirs.n_iter_
+    assert ours.loss_ == pytest.approx(theirs.loss_, rel=1e-9)
+    assert not hasattr(ours, "loss_curve_")
+
+
+@pytest.mark.parametrize("case", ["numbers", "counts", "several numbers", "two classes"])
+def test_lbfgs_ends_where_scipys_does(case):
+    estimator, (x, y), given = CASES[case]
+    given = {**given, "solver": "lbfgs", "hidden_layer_sizes": (), "max_iter": 500, "alpha": 0.1, "tol": 1e-6}
+    ours, theirs = both(estimator, **given)  # without a hidden layer there is one minimum
+    ours.fit(x, y), theirs.fit(x, y)
+    np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], rtol=1e-2, atol=1e-3)
+    assert ours.loss_ == pytest.approx(theirs.loss_, rel=1e-5)

@@ -23,6 +23,7 @@ from xnn.network import Network
 from xnn.run import Callback
 from xnn.sklearn.data import Examples, on_host, outputs, place
 from xnn.sklearn.layers import ACTIVATIONS, activations_of, glorot, stack
+from xnn.sklearn.lbfgs import cost_and_gradient, fit_lbfgs
 from xnn.sklearn.stochastic import fit_stochastic
 
 __all__ = ["MLP", "floats", "keep", "weights_of"]
@@ -42,7 +43,7 @@ class MLP(BaseEstimator):
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 -- the name and the form are scikit-learn's
         "hidden_layer_sizes": ["array-like", _POSITIVE],
         "activation": [StrOptions(set(ACTIVATIONS)), Layer, "array-like"],
-        "solver": [StrOptions({"sgd", "adam"})],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
         "alpha": [_NOT_NEGATIVE],
         "batch_size": [StrOptions({"auto"}), _POSITIVE],
         "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
@@ -95,9 +96,7 @@ class MLP(BaseEstimator):
         if any(units <= 0 for units in hidden):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        if get_config()["array_api_dispatch"]:  # only X says where everything is computed
-            y, sample_weight = on_host(y), on_host(sample_weight)
-        X, y, weights = self._validate(X, y, sample_weight, incremental, first)
+        X, y, weights = self._validate(X, self._local(y), self._local(sample_weight), incremental, first)
         self.n_outputs_ = y.shape[1]
         self._random_state = check_random_state(self.random_state)
         loss, self.out_activation_ = self._choose_loss()
@@ -111,13 +110,20 @@ class MLP(BaseEstimator):
             )
         self._current()
         examples = Examples(X, y, self._targets(y, loss), weights)
-        fit_stochastic(self, loss, examples, incremental)
+        if self.solver == "lbfgs":
+            fit_lbfgs(self, loss, examples)
+        else:
+            fit_stochastic(self, loss, examples, incremental)
         self._show()
         if not all(numpy.isfinite(to_numpy(a)).all() for a in self._shown):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to "
                 "be preprocessed."
             )
+
+    def _local(self, column: Any) -> Any:
+        """A column as a NumPy array where it is one of another library: only X says where everything is computed."""
+        return on_host(column) if get_config()["array_api_dispatch"] else column
 
     def _initialize(self, X: Any, units: list[int]) -> None:
         """Draw the first weights, and set what a training counts from."""
@@ -198,6 +204,15 @@ class MLP(BaseEstimator):
             )
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         return outputs(self._current(), X)
+
+    def _loss_grad_lbfgs(self, packed: Any, X: Any, y: Any, sample_weight: Any = None, *_: Any) -> tuple[float, Any]:
+        """C and ∂C/∂θ at these parameters, by the name under which scikit-learn's tests call it."""
+        self._current()
+        loss, _name = self._choose_loss()
+        examples = Examples(X, y, self._targets(y, loss), sample_weight)
+        found = cost_and_gradient(self, loss, examples, packed)
+        self._show()
+        return found
 
     # -- For scikit-learn ----------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
-from xnn.arrays import Array, namespace, owner, to_numpy
+from xnn.arrays import Array, namespace, to_numpy
 from xnn.host import ndarray, numpy
 from xnn.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from xnn.numerics import sigmoid, softmax
@@ -43,8 +43,9 @@ class MLPClassifier(ClassifierMixin, MLP):
     activation : str, xnn layer, or list of these, default='relu'
         'identity', 'logistic', 'tanh', 'relu', 'elu', 'gelu', 'leaky_relu', 'selu', 'silu', 'softplus', or a layer
         such as ``xnn.LeakyReLU(0.2)``; a list has one for each hidden layer.
-    solver : {'adam', 'sgd'}, default='adam'
-        How C is minimized.
+    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+        How C is minimized: step by step with batches, or with all examples at once by L-BFGS, until no entry of the
+        gradient is above ``tol``. 'lbfgs' has no use for the settings of steps, of early stopping, and of dropout.
     alpha : float, default=0.0001
         α, the strength of the penalty on weights (not on intercepts).
     batch_size : int or 'auto', default='auto'
@@ -57,7 +58,7 @@ class MLPClassifier(ClassifierMixin, MLP):
     power_t : float, default=0.5
         The exponent of 'invscaling'.
     max_iter : int, default=200
-        The most epochs.
+        The most epochs; of 'lbfgs' iterations.
     shuffle : bool, default=True
         A new order of the examples in every epoch.
     random_state : int, RandomState or None, default=None
@@ -81,7 +82,7 @@ class MLPClassifier(ClassifierMixin, MLP):
     n_iter_no_change : int, default=10
         Stop after more than so many epochs without an improvement.
     max_fun : int, default=15000
-        The most evaluations of C and its gradient; for solvers that choose how often.
+        The most evaluations of C and its gradient by 'lbfgs'.
     backend : str, xnn Backend or None, default=None
         Where it is computed: 'numpy', 'cupy', 'torch:cuda', …; None is where X is, and for X in NumPy the current
         one of xnn. Under scikit-learn's ``array_api_dispatch`` predictions are arrays like X.
@@ -175,8 +176,7 @@ class MLPClassifier(ClassifierMixin, MLP):
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Go through X and y once, from the last weights; the first call is told all ``classes``."""
-        if classes is not None:
-            classes = to_numpy(classes) if owner(classes) is not None else classes
+        y, classes = self._local(y), self._local(classes)
         if _check_partial_fit_first_call(self, classes):
             several = type_of_target(y).startswith("multilabel")
             self._label_binarizer = LabelBinarizer().fit(y if several else classes)

@@ -8,7 +8,6 @@ With the n examples of a batch, their weights w, and the weights W of the networ
 from __future__ import annotations
 
 import warnings
-from contextlib import ExitStack
 from typing import Any
 
 from sklearn.base import is_classifier
@@ -20,8 +19,9 @@ from xnn.host import numpy
 from xnn.losses import Loss
 from xnn.meter import Meter
 from xnn.penalties import L2
-from xnn.run import Callback, Run, as_callback
+from xnn.run import Run
 from xnn.sklearn.data import Examples, data_of, outputs
+from xnn.sklearn.listeners import begin, listening
 from xnn.sklearn.optimizers import updates_of
 
 __all__ = ["fit_stochastic"]
@@ -48,15 +48,11 @@ def fit_stochastic(est: Any, loss: Loss, examples: Examples, incremental: bool) 
             )
         size = min(int(est.batch_size), n)
 
-    run = Run(network, loss, est._optimizer.optimizer, est.max_iter, n, [], None, None, None, None, "cost", None)
-    listeners = _listeners(est)
+    run = begin(est, loss, est._optimizer.optimizer, n)
     data = data_of(network, loss, examples.x, examples.targets, examples.weights)
     order = numpy.arange(n)
     best = network.snapshot() if held_out is not None else None
-    with ExitStack() as endings:
-        for listener in listeners:
-            endings.callback(listener.on_train_end, run)
-            listener.on_train_begin(run)
+    with listening(est, run) as epoch_ended:
         try:
             est.n_iter_ = 0
             for run.epoch in range(est.max_iter):
@@ -66,8 +62,6 @@ def fit_stochastic(est: Any, loss: Loss, examples: Examples, incremental: bool) 
                 est.n_iter_ += 1
                 est.t_ += n
                 est.loss_curve_.append(est.loss_)
-                if est.verbose and est.verbose != "progress":
-                    print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
                 logs = {"loss": est.loss_}
                 if held_out is None:
                     _compare_loss(est)
@@ -77,9 +71,7 @@ def fit_stochastic(est: Any, loss: Loss, examples: Examples, incremental: bool) 
                         best = network.snapshot()
                 est._optimizer.epoch_ends(est.t_)
                 run.optimizer = est._optimizer.optimizer
-                run.history.append(logs)
-                for listener in listeners:
-                    listener.on_epoch_end(run, logs)
+                epoch_ended(logs)
                 if _gives_up(est) or run.reason or incremental:
                     break
                 if est.n_iter_ == est.max_iter:
@@ -93,7 +85,6 @@ def fit_stochastic(est: Any, loss: Loss, examples: Examples, incremental: bool) 
         except KeyboardInterrupt:
             run.stop("interrupted")
             warnings.warn("Training interrupted by user.", stacklevel=5)
-        run.history.stop_reason = run.reason
         if best is not None:
             network.restore(best)
 
@@ -133,8 +124,6 @@ def _validate(est: Any, loss: Loss, held_out: Examples) -> dict[str, float]:
     score = est._score(a, held_out.y, held_out.weights) if numpy.isfinite(a).all() else numpy.nan
     est.validation_loss_curve_.append(cost)
     est.validation_scores_.append(score)
-    if est.verbose and est.verbose != "progress":
-        print(f"Validation score: {score:f}")
     return {"val_loss": cost, "val_accuracy" if is_classifier(est) else "val_r2": score}
 
 
@@ -164,14 +153,3 @@ def _gives_up(est: Any) -> bool:
         return True
     est._no_improvement_count = 0
     return False
-
-
-def _listeners(est: Any) -> list[Callback]:
-    given = est.callbacks
-    given = [given] if isinstance(given, Callback) or callable(given) else given or ()
-    listeners = [as_callback(callback) for callback in given]
-    if est.verbose == "progress":
-        from xnn.progress import Progress
-
-        listeners.append(Progress())
-    return listeners

@@ -1,0 +1,47 @@
+"""How callbacks, and the progress bar, are told of the training of an estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from xnn.losses import Loss
+from xnn.run import Callback, Run, as_callback
+
+__all__ = ["begin", "listening"]
+
+
+def begin(est: Any, loss: Loss, optimizer: Any, samples: int) -> Run:
+    """The training as callbacks see it."""
+    return Run(est.network_, loss, optimizer, est.max_iter, samples, [], None, None, None, None, "cost", None)
+
+
+@contextmanager
+def listening(est: Any, run: Run) -> Iterator[Callable[[dict[str, float]], None]]:
+    """A function that tells of the end of an epoch; the begin and the end are told here."""
+    given = est.callbacks
+    given = [given] if isinstance(given, Callback) or callable(given) else given or ()
+    listeners = [as_callback(callback) for callback in given]
+    if est.verbose == "progress":
+        from xnn.progress import Progress
+
+        listeners.append(Progress())
+
+    def epoch_ended(logs: dict[str, float]) -> None:
+        run.history.append(logs)
+        if est.verbose and est.verbose != "progress":
+            print(f"Iteration {est.n_iter_}, loss = {logs['loss']:.8f}")
+            if est.solver != "lbfgs" and est.early_stopping:
+                print(f"Validation score: {est.validation_scores_[-1]:f}")
+        for listener in listeners:
+            listener.on_epoch_end(run, logs)
+
+    with ExitStack() as endings:
+        for listener in listeners:
+            endings.callback(listener.on_train_end, run)
+            listener.on_train_begin(run)
+        try:
+            yield epoch_ended
+        finally:
+            run.history.stop_reason = run.reason
