@@ -18,7 +18,7 @@ ORDER = """
 """.split()  # noqa: SIM905 -- the order is read as a text
 
 #: What a method hands to a module that comes later, when it is called.
-HANDED_UP = {("network", "files"), ("history", "plot")}
+HANDED_UP = {("network", "files"), ("history", "plot"), ("autodiff", "plot")}
 
 LIBRARIES = {"numpy", "cupy", "cupyx", "torch", "jax", "array_api_strict", "dpnp", "ndonnx", "sparse", "dask"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from xnn.arrays import Array, to_numpy
@@ -10,24 +11,85 @@ from xnn.autodiff.rule import fit
 from xnn.autodiff.tape import Tape, ones
 from xnn.autodiff.tracing import raw
 from xnn.host import numpy
+from xnn.html import html_table
 
-__all__ = ["show"]
+__all__ = ["Graph", "Step", "show"]
 
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "pow": "**", "matmul": "@"}
 
 
-def show(f: Callable[..., Array], *x: Any) -> str:
-    """The graph of f at x as a text: a line for each operation, in the order in which they ran.
+@dataclass(frozen=True)
+class Step:
+    """One node of the graph: an argument, or an operation on earlier steps (``sources``: their places)."""
 
-    Each line has a name for the result, the operation, its value, the tangent (its derivative by the first
-    argument along all of its entries, forward mode) and the adjoint (the derivative of the sum of the result by
-    it, reverse mode). For √(x² + exp x²) at x = 1::
+    name: str
+    operation: str
+    value: str
+    tangent: str
+    adjoint: str
+    sources: tuple[int, ...] = ()
 
-        step              value         tangent       adjoint
-        x                 1             1             1.928284686
-        a = x ** 2        1             2             0.9641423428
-        ...
+    @property
+    def written(self) -> str:
+        """ "a = x ** 2", or the name of an argument."""
+        return f"{self.name} = {self.operation}" if self.operation else self.name
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What ``show`` gives: ``print`` writes a line for each step, ``plot`` draws it, a notebook shows a table."""
+
+    steps: tuple[Step, ...]
+    mode: str | None = None
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The table with its head."""
+        columns = {"forward": ("tangent",), "reverse": ("adjoint",), None: ("tangent", "adjoint")}[self.mode]
+        head = ("step", "value", *columns)
+        return [head, *((s.written, s.value, *(getattr(s, c) for c in columns)) for s in self.steps)]
+
+    def __str__(self) -> str:
+        rows = self.rows()
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        words = {
+            "forward": "Tangents: derivatives by the first argument.",
+            "reverse": "Adjoints: derivatives of the result by each step.",
+            None: "Tangents: derivatives by the first argument. Adjoints: derivatives of the result by each step.",
+        }
+        return html_table(self.rows(), words[self.mode])
+
+    def plot(self, ax: Any = None) -> Any:
+        """The graph as a picture, from left to right; see ``xnn.plot.graph``."""
+        from xnn.plot.graph import graph
+
+        return graph(self, ax)
+
+
+def show(f: Callable[..., Array], *x: Any, mode: str | None = None) -> Graph:
+    """The graph of f at x: print it, ``plot`` it, or let a notebook show it.
+
+    A step for each operation, in the order in which they ran: its name, its value, the tangent (its derivative by
+    the first argument along all of its entries: ``mode="forward"``, which goes down the list) and the adjoint (the
+    derivative of the sum of the result by it: ``mode="reverse"``, which goes up); by default both. For √(x² + exp x²)
+    at x = 1::
+
+        step         value        tangent      adjoint
+        x            1            1            1.928284686
+        a = x ** 2   1            2            0.964142343
+        b = exp(a)   2.718281828  5.436563657  0.259297812
+        c = a + b    3.718281828  7.436563657  0.259297812
+        d = sqrt(c)  1.928284686  1.928284686  1
+
+    Raises:
+        ValueError: for a function that does not give one array that depends on x, and for another mode.
     """
+    if mode not in (None, "forward", "reverse"):
+        raise ValueError(f"mode must be 'forward', 'reverse' or None; got {mode!r}")
     tape = Tape(f, x, range(len(x)), whole=True)
     if any(place is None for place in tape.places) or len(tape.places) != 1:
         raise ValueError("show takes a function that gives one array which depends on its arguments")
@@ -35,19 +97,20 @@ def show(f: Callable[..., Array], *x: Any) -> str:
     count = tape.structures[0][1]
     tangents = level.push({i: ones(a) for i, a in enumerate(tape.x[:count])})
     adjoints = _adjoints(tape)
+    steps: list[Step] = []
     names: list[str] = []
-    rows = [("step", "value", "tangent", "adjoint")]
     for place, entry in enumerate(level.tape):
+        derivatives = _number(tangents.get(place)), _number(adjoints.get(place))
         if entry is None:
             names.append("x" if len(tape.x) == 1 else f"x{place + 1}")
-            step, value = names[-1], tape.x[place]
+            steps.append(Step(names[-1], "", _number(tape.x[place]), *derivatives))
         else:
             rule, value, args, marks, options, _ = entry
+            operation = _written(rule.name, args, marks, names, options)
             names.append(_letter(place - len(tape.x)))
-            step = f"{names[-1]} = {_written(rule.name, args, marks, names, options)}"
-        rows.append((step, _number(value), _number(tangents.get(place)), _number(adjoints.get(place))))
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+            sources = tuple(dict.fromkeys(m for m in marks if m is not None))
+            steps.append(Step(names[-1], operation, _number(value), *derivatives, sources))
+    return Graph(tuple(steps), mode)
 
 
 def _adjoints(tape: Tape) -> dict[int, Array]:
@@ -101,6 +164,12 @@ def _number(a: Any) -> str:
         return "0"
     a = to_numpy(raw(a))
     if a.size <= 6:
-        written = numpy.array2string(a, formatter={"float_kind": lambda v: f"{v:.10g}"}, separator=" ")
+        formatter: Any = {"float_kind": _digits}
+        written = numpy.array2string(a, formatter=formatter, separator=" ")
         return written.replace("\n", "")
     return f"array{tuple(a.shape)}"
+
+
+def _digits(v: float) -> str:
+    """Nine decimals, as the textbook prints; ten digits for the small and the large."""
+    return f"{v:.9f}".rstrip("0").rstrip(".") if 0.1 <= abs(v) < 1e6 else f"{v:.10g}"
