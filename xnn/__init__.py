@@ -54,7 +54,7 @@ from xnn.losses import (
     PoissonNLL,
     SquaredError,
 )  # fmt: skip
-from xnn.minimize import Minimum, minimize
+from xnn.minimize import Minimum, least_squares, minimize
 from xnn.network import Network
 from xnn.optimizers import (
     LBFGS,
@@ -64,7 +64,9 @@ from xnn.optimizers import (
     Adam,
     Adamax,
     AdamW,
+    GaussNewton,
     NAdam,
+    NewtonCG,
     Optimizer,
     RAdam,
     RMSprop,
@@ -94,16 +96,16 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "ELU", "GELU", "L1", "L2", "LBFGS", "SELU", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax",
-    "AnomalyError", "Backend", "BackendError", "BackupAndRestore", "BatchNorm", "BinaryCrossEntropy", "Buffer",
-    "CSVLogger", "Callback", "Checkpoint", "CrossEntropy", "Dense", "DivergenceWarning", "Dropout", "EarlyStopping",
-    "ElasticNet", "FileError", "Flatten", "HardTanh", "Hinge", "History", "Huber", "Identity", "Layer", "LayerNorm",
-    "LeakyReLU", "LogCosh", "LogSoftmax", "Loss", "MeanAbsoluteError", "MeanSquaredError", "Minimum", "NAdam",
-    "Network", "NotFittedError", "Operation", "Optimizer", "OutOfMemoryError", "PReLU", "Parameter", "Penalty",
-    "PoissonNLL", "RAdam", "RMSprop", "ReLU", "Record", "ReduceLROnPlateau", "Reshape", "Rprop", "SiLU", "Sigmoid",
-    "Softmax", "Softplus", "Solver", "SquaredError", "Standardize", "Tanh", "available_backends", "check_gradients",
+    "ELU", "GELU", "L1", "L2", "LBFGS", "SELU", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "AnomalyError",
+    "Backend", "BackendError", "BackupAndRestore", "BatchNorm", "BinaryCrossEntropy", "Buffer", "CSVLogger", "Callback",
+    "Checkpoint", "CrossEntropy", "Dense", "DivergenceWarning", "Dropout", "EarlyStopping", "ElasticNet", "FileError",
+    "Flatten", "GaussNewton", "HardTanh", "Hinge", "History", "Huber", "Identity", "Layer", "LayerNorm", "LeakyReLU",
+    "LogCosh", "LogSoftmax", "Loss", "MeanAbsoluteError", "MeanSquaredError", "Minimum", "NAdam", "Network", "NewtonCG",
+    "NotFittedError", "Operation", "Optimizer", "OutOfMemoryError", "PReLU", "Parameter", "Penalty", "PoissonNLL",
+    "RAdam", "RMSprop", "ReLU", "Record", "ReduceLROnPlateau", "Reshape", "Rprop", "SiLU", "Sigmoid", "Softmax",
+    "Softplus", "Solver", "SquaredError", "Standardize", "Tanh", "available_backends", "check_gradients",
     "clip_by_norm", "clip_by_value", "datasets", "derivative", "detect_anomaly", "get_backend", "grad", "hessian",
-    "hvp", "initializers", "jacobian", "jvp", "layers", "linearize", "load", "losses", "metrics", "minimize",
-    "optimizers", "penalties", "plot", "schedules", "set_backend", "show", "stop_gradient", "to_numpy", "use_backend",
-    "value_and_grad", "vjp",
+    "hvp", "initializers", "jacobian", "jvp", "layers", "least_squares", "linearize", "load", "losses", "metrics",
+    "minimize", "optimizers", "penalties", "plot", "schedules", "set_backend", "show", "stop_gradient", "to_numpy",
+    "use_backend", "value_and_grad", "vjp",
 ]  # fmt: skip

@@ -12,11 +12,11 @@ from typing import Any
 from xnn.arrays import owner, to_numpy
 from xnn.clipping import norm
 from xnn.errors import DivergenceWarning
-from xnn.optimizers import SGD, Optimizer, Problem, Solver, flatten
+from xnn.optimizers import SGD, GaussNewton, Optimizer, Problem, Solver, flatten
 from xnn.settings import number, whole
 from xnn.trees import arrays, leaves, matching, rebuild
 
-__all__ = ["Minimum", "minimize"]
+__all__ = ["Minimum", "least_squares", "minimize"]
 
 _FIRST = 10  # iterations that show how large the cost is; a start at a cost of almost 0 does not
 
@@ -97,9 +97,62 @@ def minimize(
         raise ValueError("theta is empty: there is nothing to minimize over")
     path: _Solution | _Updates
     if isinstance(optimizer, Solver):
-        path = _Solution(cost, gradient, optimizer, theta)
+        path = _Solution(optimizer, *_flat(cost, gradient, theta))
     else:
         path = _Updates(cost, gradient, optimizer, theta)
+    return _descend(path, xp, optimizer, tol, stop_on, limit, callback)
+
+
+def least_squares(
+    residuals: Callable[[Any], Any],
+    theta: Any,
+    *,
+    optimizer: Optimizer | Solver = GaussNewton(),  # noqa: B008 -- frozen
+    tol: float = 1e-8,
+    stop_on: str = "gradient",
+    max_iterations: int = 1000,
+    callback: Callable[[int, Any, float], Any] | None = None,
+) -> Minimum:
+    """Minimize C = ½‖r(θ)‖² = ½ Σ rᵢ²; ``minimize`` for sums of squares, whose gradient is Jᵀr::
+
+        found = xnn.least_squares(lambda w: X @ w - y, w)
+
+    Args:
+        residuals: r(θ), an array with one axis; it is differentiated automatically.
+        theta: where to start, as for ``minimize``.
+        optimizer: ``xnn.GaussNewton()``, which knows of the residuals, or any other.
+        tol, stop_on, max_iterations, callback: as for ``minimize``.
+
+    Returns:
+        A ``Minimum``; its cost is ½‖r‖², as in SciPy's ``least_squares``.
+
+    Raises:
+        ValueError: for residuals of another number of axes than one; and as ``minimize`` does.
+    """
+    if not callable(residuals):
+        raise TypeError(f"residuals must be a function of theta, got {residuals!r}")
+
+    def cost(θ: Any) -> Any:
+        r = residuals(θ)
+        if getattr(r, "ndim", None) != 1:
+            shape = tuple(r.shape) if hasattr(r, "shape") else type(r).__name__
+            raise ValueError(f"residuals must return an array with one axis; got {shape}: reshape it to (-1,)")
+        return 0.5 * (r @ r)
+
+    if not (isinstance(optimizer, Solver) and optimizer.needs == "jacobian"):
+        return minimize(
+            cost, theta, optimizer=optimizer, tol=tol, stop_on=stop_on, max_iterations=max_iterations, callback=callback
+        )
+    tol, limit = _check(cost, None, optimizer, tol, stop_on, max_iterations)
+    xp, start = arrays(theta)
+    if not start or any(0 in θ.shape for θ in start):
+        raise ValueError("theta is empty: there is nothing to minimize over")
+    path = _Solution(optimizer, *_flat(cost, None, theta, residuals))
+    return _descend(path, xp, optimizer, tol, stop_on, limit, callback)
+
+
+def _descend(path: Any, xp: Any, optimizer: Any, tol: float, stop_on: str, limit: int, callback: Any) -> Minimum:
+    """Go down a way, iteration by iteration, until there is a reason to stop."""
     costs: list[float] = []
     before = path.theta()
     for iteration in count():
@@ -134,7 +187,7 @@ def minimize(
         warnings.warn(
             f"minimize {reason}; lower the lr of {optimizer!r}, scale the data, or check the gradient",
             DivergenceWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     if not isfinite(costs[-1]):
         return Minimum(before, costs[-2], iteration, reason, costs)
@@ -180,19 +233,11 @@ class _Updates:
 class _Solution:
     """The way down of a solver: an iteration is what takes it to its next point, cost and gradient in one."""
 
-    def __init__(self, cost: Any, gradient: Any, solver: Solver, theta: Any) -> None:
-        if gradient is None:
-            from xnn.autodiff import value_and_grad
-
-            function = value_and_grad(cost)
-        else:
-
-            def function(θ: Any) -> Any:
-                return cost(θ), gradient(θ)
-
-        xp, θ, self._structure, evaluate = flatten(theta, function)
-        self._problem, self._solver, self._state = Problem(xp, evaluate), solver, solver.numbers()
-        self._here, _ = self._problem.at(θ)
+    def __init__(self, solver: Solver, problem: Problem, θ: Any, structure: Callable[[Any], Any]) -> None:
+        solver.check(problem)
+        self._problem, self._solver, self._state = problem, solver, solver.numbers()
+        self._structure = structure
+        self._here, _ = problem.at(θ)
         self._iterations = 0
 
     def theta(self) -> Any:
@@ -216,6 +261,15 @@ class _Solution:
             self._here, self._state = solver.iterate(self._problem, self._here, solver.numbers(), η)
         self._iterations += 1
         return bool(self._state["t"] != 0)
+
+
+def _flat(cost: Any, gradient: Any, theta: Any, residuals: Any = None) -> tuple[Problem, Any, Callable[[Any], Any]]:
+    """The problem that a solver is handed, with the gradient found automatically where none is given."""
+    if gradient is None:
+        from xnn.autodiff import value_and_grad
+
+        return flatten(theta, value_and_grad(cost), residuals=residuals)
+    return flatten(theta, lambda θ: (cost(θ), gradient(θ)), gradient)
 
 
 def _check(

@@ -119,6 +119,11 @@ def fit(
         None if value is None else number(name, value, "(0, inf)")
         for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value), ("tol", tol))
     )
+    if isinstance(optimizer, Solver) and optimizer.needs:
+        raise ValueError(
+            f"{type(optimizer).__name__} needs the {optimizer.needs} of the cost, which fit does not compute: take "
+            "xnn.LBFGS(), or xnn.minimize and xnn.least_squares with functions of network.apply(parameters, x)"
+        )
     if isinstance(optimizer, Solver) and not (clip_norm is None and clip_value is None):
         raise ValueError(
             f"clip_norm, clip_value: the steps of {type(optimizer).__name__} follow from the gradient as it is, and "

@@ -20,8 +20,10 @@ from __future__ import annotations
 from xnn.optimizers.adagrad import Adadelta, Adagrad
 from xnn.optimizers.adam import Adam, Adamax, AdamW
 from xnn.optimizers.base import Descent, Optimizer
+from xnn.optimizers.gauss_newton import GaussNewton
 from xnn.optimizers.lbfgs import LBFGS
 from xnn.optimizers.nadam import NAdam
+from xnn.optimizers.newton import NewtonCG
 from xnn.optimizers.radam import RAdam
 from xnn.optimizers.rmsprop import RMSprop
 from xnn.optimizers.rprop import Rprop
@@ -29,6 +31,6 @@ from xnn.optimizers.sgd import SGD
 from xnn.optimizers.solver import Problem, Solver, flatten
 
 __all__ = [
-    "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Descent", "NAdam", "Optimizer", "Problem",
-    "RAdam", "RMSprop", "Rprop", "Solver", "flatten",
+    "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Descent", "GaussNewton", "NAdam", "NewtonCG",
+    "Optimizer", "Problem", "RAdam", "RMSprop", "Rprop", "Solver", "flatten",
 ]  # fmt: skip

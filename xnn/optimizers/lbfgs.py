@@ -7,8 +7,7 @@ from typing import Any
 
 from xnn.arrays import Array
 from xnn.optimizers.base import State
-from xnn.optimizers.line_search import Trial, strong_wolfe
-from xnn.optimizers.solver import Point, Problem, Solver
+from xnn.optimizers.solver import Point, Problem, Solver, search
 from xnn.schedules import Schedule
 from xnn.settings import settle, whole
 
@@ -91,7 +90,7 @@ class LBFGS(Solver):
         self, problem: Problem, here: Point, state: State, η: float, evaluations: int = 25
     ) -> tuple[Point, State]:
         """One step length, found by the line search, along −H g."""
-        xp, θ, g = problem.xp, here.theta, here.gradient
+        xp, g = problem.xp, here.gradient
         state = dict(state)
         if "d" in state:
             self._remember(xp, here, state)
@@ -99,28 +98,16 @@ class LBFGS(Solver):
         else:
             t = min(1.0, 1.0 / max(float(xp.sum(xp.abs(g))), 1e-300)) * η
         d = _direction(xp, g, state, self.history_size)
-        # The slope at the start is read together with the first trial: one transfer less an iteration.
-        first, (slope, largest) = problem.at(θ + t * d, d, xp.vecdot(g, d), xp.max(xp.abs(d)))
-        tried = 1
-
-        def φ(t: float) -> Trial:
-            nonlocal tried
-            tried += 1
-            place, _ = problem.at(θ + t * d, d)
-            return Trial(t, place.cost, place.slope, place)
-
-        start, found = Trial(0.0, here.cost, slope, here), Trial(t, first.cost, first.slope, first)
-        if not slope < 0:
-            found = start
-        elif self.line_search is not None:
-            shortest = self.tolerance_change / max(largest, 1e-300)
-            found = strong_wolfe(φ, start, found, limit=evaluations, shortest=shortest)
-        state |= {"iterations": state["iterations"] + 1, "evaluations": state["evaluations"] + tried}
-        state |= {"t": found.t, "moved": found.t * largest}
-        if not slope < 0:  # the guess of the Hessian is of no use here: begin anew
+        found = search(
+            problem, here, d, t, limit=evaluations, change=self.tolerance_change, wolfe=self.line_search is not None
+        )
+        state["iterations"] += 1
+        state["evaluations"] += found.evaluations
+        state |= {"t": found.t, "moved": found.t * found.largest}
+        if not found.slope < 0:  # the guess of the Hessian is of no use here: begin anew
             state.pop("d", None)
             return here, {**state, "pairs": 0}
-        return found.place, {**state, "d": d, "slope": slope, "gradient": g}
+        return found.point, {**state, "d": d, "slope": found.slope, "gradient": g}
 
     def _remember(self, xp: Any, here: Point, state: State) -> None:
         """Add the pair of the last iteration to the state, where its curvature s·y is above 0."""

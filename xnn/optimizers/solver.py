@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod, sqrt
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import array_api_compat
 
 from xnn.arrays import Array, Backend, to_numpy
 from xnn.optimizers.base import Descent, State
-from xnn.trees import arrays, matching, rebuild
+from xnn.optimizers.line_search import Trial, strong_wolfe
+from xnn.trees import arrays, leaves, matching, rebuild
 
-__all__ = ["Point", "Problem", "Solver", "flatten"]
+__all__ = ["Point", "Problem", "Search", "Solver", "flatten", "search"]
 
 
 class Point(NamedTuple):
@@ -38,10 +39,14 @@ class Problem:
     Attributes:
         xp: the namespace of θ.
         evaluate: θ -> (C, ∇C), a 0-d array and one like θ, neither of which is changed later.
+        curvature: θ -> (v -> ∇²C v), products with the Hessian; None where they cannot be had.
+        jacobian: θ -> (r, J) of a sum of squares, C = ½‖r‖²; None for other costs.
     """
 
     xp: Any
     evaluate: Callable[[Array], tuple[Array, Array]]
+    curvature: Callable[[Array], Callable[[Array], Array]] | None = None
+    jacobian: Callable[[Array], tuple[Array, Array]] | None = None
 
     def at(self, θ: Array, d: Array | None = None, *more: Array) -> tuple[Point, list[float]]:
         """The cost at θ, which is reached in the direction d, and the numbers in the 0-d arrays ``more``."""
@@ -58,6 +63,42 @@ class Problem:
         return Point(θ, g, C, 0.0 if d is None else slope, largest, sqrt(squared)), others
 
 
+class Search(NamedTuple):
+    """What a search along a direction found."""
+
+    point: Point
+    t: float  # 0 where it found no better point, or the direction is none of descent
+    slope: float  # at the start
+    largest: float  # max |d|
+    evaluations: int
+
+
+def search(
+    problem: Problem, here: Point, d: Array, t: float, *, limit: int = 25, change: float = 0.0, wolfe: bool = True
+) -> Search:
+    """The step along d from ``here`` that meets the strong Wolfe conditions, t first; or t itself, not ``wolfe``.
+
+    ``change``: steps that differ by less in every entry of θ are as good as equal.
+    """
+    xp, θ = problem.xp, here.theta
+    # The slope at the start is read together with the first trial: one transfer less an iteration.
+    first, (slope, largest) = problem.at(θ + t * d, d, xp.vecdot(here.gradient, d), xp.max(xp.abs(d)))
+    tried = 1
+
+    def φ(t: float) -> Trial:
+        nonlocal tried
+        tried += 1
+        place, _ = problem.at(θ + t * d, d)
+        return Trial(t, place.cost, place.slope, place)
+
+    start, found = Trial(0.0, here.cost, slope, here), Trial(t, first.cost, first.slope, first)
+    if not slope < 0:
+        found = start
+    elif wolfe:
+        found = strong_wolfe(φ, start, found, limit=limit, shortest=change / max(largest, 1e-300))
+    return Search(found.place, found.t, slope, largest, tried)
+
+
 @dataclass(frozen=True)
 class Solver(Descent):
     """How parameters θ follow from the function that gives their cost; a frozen dataclass of settings.
@@ -68,6 +109,9 @@ class Solver(Descent):
 
     The state is a dictionary of numbers and of arrays like the flat θ, which may be saved.
     """
+
+    #: What is needed beside the cost and its gradient: "", "curvature" or "jacobian" of the problem.
+    needs: ClassVar[str] = ""
 
     def numbers(self) -> dict[str, Any]:
         """The state before the first step; arrays join it later."""
@@ -111,18 +155,33 @@ class Solver(Descent):
             state: from ``init``, or from the update before.
             lr_scale: multiplies the step size.
         """
-        xp, θ, structure, evaluate = flatten(theta, function)
-        θ, state = self.step(Problem(xp, evaluate), θ, *evaluate(θ), state, lr_scale)
+        problem, θ, structure = flatten(theta, function)
+        self.check(problem)
+        θ, state = self.step(problem, θ, *problem.evaluate(θ), state, lr_scale)
         return structure(θ), state
+
+    def check(self, problem: Problem) -> None:
+        """Raise ValueError where the problem lacks what this solver needs."""
+        if self.needs and getattr(problem, self.needs) is None:
+            instead = {
+                "curvature": "products with the Hessian, which xnn.minimize(cost, theta, optimizer=…) finds",
+                "jacobian": "the residuals of a sum of squares: call xnn.least_squares(residuals, theta, optimizer=…)",
+            }[self.needs]
+            raise ValueError(f"{type(self).__name__} needs {instead}")
 
 
 def flatten(
-    theta: Any, function: Callable[[Any], tuple[Any, Any]]
-) -> tuple[Any, Array, Callable[[Array], Any], Callable[[Array], tuple[Array, Array]]]:
-    """The same problem over one flat vector: the namespace, θ, the way back to its structure, and the function.
+    theta: Any,
+    function: Callable[[Any], tuple[Any, Any]],
+    slope: Callable[[Any], Any] | None = None,
+    residuals: Callable[[Any], Any] | None = None,
+) -> tuple[Problem, Array, Callable[[Array], Any]]:
+    """The problem over one flat vector: itself, θ, and the way back from such a vector to the structure.
 
-    What the function is given are copies, which it may keep.
+    ``function`` gives (C, ∇C), ``slope`` ∇C alone where that can be had without C, and ``residuals`` r.
+    What they are given are copies, which they may keep.
     """
+    gradient_alone = slope or (lambda parts: function(parts)[1])
     xp, θs = arrays(theta)
     shapes, dtypes = [tuple(a.shape) for a in θs], [a.dtype for a in θs]
     whole, device = xp.result_type(*dtypes), array_api_compat.device(θs[0])
@@ -144,4 +203,19 @@ def flatten(
         (C,) = matching(cost, xp, zero, [zero], "cost", "one number")
         return C, join(matching(gradient, xp, theta, θs, "gradient"))
 
-    return xp, join(θs), structure, evaluate
+    def curvature(θ: Array) -> Callable[[Array], Array]:
+        from xnn.autodiff import linearize
+
+        _, push = linearize(gradient_alone, structure(θ))
+        return lambda v: join(matching(push(structure(v)), xp, theta, θs, "the product with the Hessian"))
+
+    def jacobian(θ: Array) -> tuple[Array, Array]:
+        from xnn.autodiff import jacobian
+
+        assert residuals is not None
+        parts = structure(θ)
+        r = residuals(parts)
+        columns = leaves(jacobian(residuals)(parts), "the Jacobian").values()
+        return r, xp.concat([xp.reshape(xp.astype(J, whole, copy=False), (r.shape[0], -1)) for J in columns], axis=1)
+
+    return Problem(xp, evaluate, curvature, jacobian if residuals is not None else None), join(θs), structure
