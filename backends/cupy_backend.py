@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from xnn.arrays import Array, Backend, BackendError, Equation, Memory, to_numpy
+from xnn.arrays import Array, Backend, BackendError, Equation, Memory, by_dlpack, to_numpy
 
 __all__ = ["CupyBackend"]
 
@@ -63,6 +63,10 @@ class CupyBackend(Backend):
         return f"{cls.name}:{x.device.id}"
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
+        if not self.owns(x) and hasattr(x, "__dlpack__"):
+            with self.device:
+                shared = by_dlpack(self.xp, x, self.device)
+            x = x if shared is None else shared
         if not self.owns(x):
             x = to_numpy(x)
             if dtype is not None:  # convert on the host, so that the device receives what it keeps
@@ -81,6 +85,10 @@ class CupyBackend(Backend):
 
     def scope(self) -> AbstractContextManager[Any]:
         return self._cupy.cuda.Device(self.device.id)  # type: ignore[no-any-return]
+
+    @classmethod
+    def scope_of(cls, a: Array) -> AbstractContextManager[Any]:
+        return a.device  # type: ignore[no-any-return]
 
     def update(
         self, equation: Equation, state: Sequence[Array], gradient: Array, scalars: Mapping[str, float]

@@ -86,13 +86,49 @@ def test_networks_that_take_turns(gpus, data):
     for _ in range(5):
         for i, network in enumerate(networks):
             _, gradients = network.gradients(x, y, LOSSES["numbers"])
-            with network.backend.scope():  # plain functions of arrays compute on CuPy's current device
-                θ, states[i] = optimizer.update(network.parameters, gradients, states[i])
+            θ, states[i] = optimizer.update(network.parameters, gradients, states[i])
             network.set_parameters(θ)
     for i, network in enumerate(networks):
         assert {a.device.id for a in (*arrays_of(network), *states[i]["m"].values())} == {i}
     for name, a in networks[0].parameters.items():
         np.testing.assert_array_equal(a.get(), networks[1].parameters[name].get(), err_msg=name)
+
+
+def test_functions_of_arrays_compute_where_these_are(gpus, data):
+    x, y = (gpus[1].asarray(a) for a in (data[0], data[1]["numbers"]))
+    network = xnn.Network([xnn.Dense(3)], inputs=8, backend=gpus[1], seed=5)
+    loss, θ = LOSSES["numbers"], network.parameters
+    outputs = network.apply(θ, x)
+    cost, slopes = xnn.value_and_grad(lambda θ: loss(network.apply(θ, x), y))(θ)
+    _, gradients = network.gradients(x, y, loss)
+    clipped = xnn.clip_by_norm(gradients, 0.1), xnn.clip_by_value(gradients["0.bias"], 1e-3)
+    results = [outputs, loss(outputs, y), loss.gradient(outputs, y), cost, *clipped[0].values(), clipped[1]]
+    assert {a.device.id for a in (*results, *slopes.values())} == {1}
+    for name, slope in slopes.items():
+        np.testing.assert_allclose(slope.get(), gradients[name].get(), rtol=1e-5, atol=1e-7)
+
+
+class Foreign:
+    """An array of another library in the memory of the GPU, of which nothing is known but DLPack."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def __dlpack__(self, **options):
+        with self.array.device:
+            return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_memory_of_another_library_is_shared(gpus, number):
+    given = gpus[number].asarray(np.arange(6.0).reshape(2, 3))
+    shared = gpus[number].asarray(Foreign(given))
+    assert shared.data.ptr == given.data.ptr
+    assert shared.device.id == number
+    assert str(gpus[number].asarray(Foreign(given), "float32").dtype) == "float32"
 
 
 def test_files_and_copies_go_from_one_to_the_other(gpus, data, tmp_path):

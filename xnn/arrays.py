@@ -6,6 +6,7 @@ written against the Python Array API standard and is handed a backend, or its na
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import os
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 import array_api_compat
 
@@ -24,8 +25,10 @@ __all__ = [
     "Equation",
     "Memory",
     "available_backends",
+    "by_dlpack",
     "get_backend",
     "namespace",
+    "on_their_device",
     "one_library",
     "owner",
     "set_backend",
@@ -112,6 +115,11 @@ class Backend:
 
     def scope(self) -> AbstractContextManager[Any]:
         """The context in which the mathematics runs, where a library needs one (CuPy: the device)."""
+        return nullcontext()
+
+    @classmethod
+    def scope_of(cls, a: Array) -> AbstractContextManager[Any]:
+        """The same for the device of the array a of this library."""
         return nullcontext()
 
     def memory(self) -> Memory | None:
@@ -310,6 +318,46 @@ def to_numpy(x: Any) -> Any:
     if array.dtype.kind not in "biufc":
         raise TypeError(f"expected numbers in an array or in nested lists; got {_describe(x)}")
     return array
+
+
+def by_dlpack(xp: Any, x: Any, device: Any) -> Array | None:
+    """x, of any library, as an array of xp on this device in the same memory; None where only a copy leads there."""
+    try:
+        array = xp.from_dlpack(x)
+    except (AttributeError, BufferError, NotImplementedError, RuntimeError, TypeError, ValueError):
+        return None  # it lies elsewhere, is read-only, carries derivatives, or knows nothing of DLPack
+    return array if array_api_compat.device(array) == device else None
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def on_their_device(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The function, with the device of its arrays as the current one: CuPy computes only there.
+
+    The first array among the arguments, or in a list or dictionary of them, decides.
+    """
+
+    @functools.wraps(function)
+    def inside(*args: _P.args, **options: _P.kwargs) -> _R:
+        array = _first_array((*args, *options.values()))
+        kind = None if array is None else owner(array)
+        if kind is None:
+            return function(*args, **options)
+        with kind.scope_of(getattr(array, "__wrapped_array__", array)):
+            return function(*args, **options)
+
+    return inside
+
+
+def _first_array(values: Any) -> Any:
+    for value in values:
+        if isinstance(value, (list, tuple, Mapping)):
+            value = _first_array(value.values() if isinstance(value, Mapping) else value)
+        if value is not None and owner(value) is not None:
+            return value
+    return None
 
 
 def _describe(x: object) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.arrays import Array, on_their_device
 from xnn.settings import number
 from xnn.trees import arrays, rebuild
 
 __all__ = ["clip_by_norm", "clip_by_value", "norm"]
 
 
+@on_their_device
 def clip_by_norm(gradient: Any, max_norm: float) -> Any:
     """The gradient g, shortened to the length ``max_norm`` if it is longer: g · min(1, max_norm / (‖g‖ + 10⁻⁶)).
 
@@ -36,6 +37,7 @@ def clip_by_norm(gradient: Any, max_norm: float) -> Any:
     return rebuild(gradient, [a * (c if c.dtype == a.dtype else xp.astype(c, a.dtype)) for a in g])
 
 
+@on_their_device
 def clip_by_value(gradient: Any, limit: float) -> Any:
     """The gradient with every entry moved into [−limit, limit]; PyTorch's ``clip_grad_value_``.
 

@@ -10,7 +10,18 @@ import array_api_compat
 
 from xnn.anomaly import watch
 from xnn.arguments import as_dtype, as_layers, as_seed, as_shape, check_loss
-from xnn.arrays import Array, Backend, get_backend, namespace, one_library, owner, to_numpy, unify
+from xnn.arrays import (
+    Array,
+    Backend,
+    by_dlpack,
+    get_backend,
+    namespace,
+    on_their_device,
+    one_library,
+    owner,
+    to_numpy,
+    unify,
+)
 from xnn.backprop import Check, backprop, feed_forward
 from xnn.data import chunk
 from xnn.errors import NotFittedError
@@ -187,6 +198,7 @@ class Network:
         pieces = [self.forward(x[i : min(i + rows, n), ...]) for i in range(0, n, rows)]
         return namespace(pieces[0]).concat(pieces)
 
+    @on_their_device
     def apply(self, parameters: Mapping[str, Array], x: Array) -> Array:
         """The output for these parameters instead of the network's own: a pure function of both arguments.
 
@@ -525,7 +537,11 @@ class Network:
         """y as an array of the library of x; of the backend for lists."""
         if owner(x) is None or self.backend.owns(x):
             return y
-        return namespace(x).asarray(self.backend.to_numpy(y), device=array_api_compat.device(x))
+        xp, device = namespace(x), array_api_compat.device(x)
+        if self.backend.immutable:  # what is shared with such an array could not be written to
+            return xp.asarray(self.backend.to_numpy(y).copy(), device=device)
+        shared = by_dlpack(xp, y, device)
+        return xp.asarray(self.backend.to_numpy(y), device=device) if shared is None else shared
 
     def _filled(self, value: Any, shape: Shape) -> Array:
         """An array of the network, of this shape, with this value or these values."""

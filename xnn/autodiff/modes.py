@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xnn import trees
-from xnn.arrays import Array
+from xnn.arrays import Array, on_their_device
 from xnn.autodiff.levels import Forward
 from xnn.autodiff.recording import recording
 from xnn.autodiff.rule import is_complex
@@ -60,6 +60,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
     """
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
+    @on_their_device
     def function(*args: Any, **options: Any) -> tuple[Array, Any]:
         tape = Tape(f, args, numbers, options)
         y = _scalar(tape)
@@ -100,6 +101,7 @@ def linearize(f: Callable[[Any], Any], x: Any) -> tuple[Any, Callable[[Any], Any
     return tape.value(), push
 
 
+@on_their_device
 def jvp(f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
     """(f(x), J v), by forward mode: the derivative of f at x along v, d/dt f(x + t v) at t = 0.
 
@@ -136,6 +138,7 @@ def derivatives(f: Callable[..., Array], n: int, argnum: int = 0) -> Callable[..
     if not isinstance(n, int) or n < 0:
         raise ValueError(f"the order of a derivative is a whole number from 0; got {n!r}")
 
+    @on_their_device
     def function(*args: Any, **options: Any) -> tuple[Array, ...]:
         arrays = floats(args[argnum], argnum)
         if n == 0:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import array_api_compat
 
-from xnn.arrays import Array, Backend, namespace, owner, to_numpy, unify
+from xnn.arrays import Array, Backend, namespace, on_their_device, owner, to_numpy, unify
 from xnn.host import ndarray
 
 __all__ = ["Elementwise", "Loss"]
@@ -67,6 +67,7 @@ class Loss:
 
     # -- For the user --------------------------------------------------------------------------------------------
 
+    @on_their_device
     def __call__(self, outputs: Any, targets: Any, sample_weight: Any = None) -> Array:
         """C, a 0-d array.
 
@@ -87,11 +88,13 @@ class Loss:
             return cost(self, xp, a, y, w)
         return self.cost_and_delta(xp, a, y, w)[0]
 
+    @on_their_device
     def gradient(self, outputs: Any, targets: Any, sample_weight: Any = None) -> Array:
         """δ = ∂C/∂a, of the shape of the outputs; the arguments are those of the cost."""
         xp, a, y, w, shape = self._prepare(outputs, targets, sample_weight)
         return xp.reshape(self.cost_and_delta(xp, a, y, w)[1], shape)
 
+    @on_their_device
     def per_example(self, outputs: Any, targets: Any) -> Array:
         """L, the cost of each example, of shape (n,)."""
         xp, a, y, _, _ = self._prepare(outputs, targets, None)

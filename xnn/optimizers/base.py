@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import array_api_compat
 
-from xnn.arrays import Array, Backend, Equation
+from xnn.arrays import Array, Backend, Equation, on_their_device
 from xnn.schedules import Schedule
 from xnn.settings import number
 from xnn.trees import arrays, matching, rebuild
@@ -92,6 +92,7 @@ class Optimizer(Descent):
 
     # -- Pure: for arrays of any library -------------------------------------------------------------------------
 
+    @on_their_device
     def init(self, theta: Any) -> State:
         """The state before the first update of ``theta``: an array, a list of numbers, or a structure of arrays."""
         xp, θs = arrays(theta)
@@ -101,6 +102,7 @@ class Optimizer(Descent):
             state[name] = rebuild(theta, made)
         return state
 
+    @on_their_device
     def update(self, theta: Any, gradient: Any, state: State, lr_scale: float = 1.0) -> tuple[Any, State]:
         """One update: the new θ and the new state; no argument is changed.
 
