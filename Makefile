@@ -45,7 +45,7 @@ $(VENV)/.installed-%: pyproject.toml | $(PY)
 	@touch $@
 
 $(VENV)/.installed-all: pyproject.toml | $(PY)
-	$(PY) -m pip install --quiet --disable-pip-version-check '$(TORCH)' jax -e '.[dev]'
+	$(PY) -m pip install --quiet --disable-pip-version-check '$(TORCH)' jax -e '.[dev,exchange]'
 	@touch $@ $(VENV)/.installed-test $(VENV)/.installed-dev $(VENV)/.installed-examples
 
 demo: $(VENV)/.installed-examples

@@ -442,22 +442,3 @@ def test_the_file_has_the_rights_of_any_new_file(tmp_path):
     (tmp_path / "other").touch()
     checkpoint.write(tmp_path / "net", {}, {"a": np.ones(2)})
     assert os.stat(tmp_path / "net").st_mode == os.stat(tmp_path / "other").st_mode
-
-
-# -- What killed processes leave -----------------------------------------------------------------------------------
-
-
-def test_leftovers_are_swept(tmp_path):
-    (tmp_path / ".xnn-0123456789abcdef.tmp").write_bytes(b"half a file")
-    kept = [".xnn-other.tmp", "a.tmp", ".xnn-0123456789abcdef.tmp2"]
-    for name in kept:
-        (tmp_path / name).touch()
-    write(tmp_path / "a", {}, arrays())
-    assert sorted(os.listdir(tmp_path)) == sorted(["a", *kept])
-
-
-def test_a_file_that_is_being_written_is_not_swept(tmp_path):
-    with checkpoint._temporary(str(tmp_path)) as file:
-        write(tmp_path / "a", {}, arrays())
-        assert sorted(os.listdir(tmp_path)) == sorted(["a", os.path.basename(file.name)])
-    assert os.listdir(tmp_path) == ["a"]

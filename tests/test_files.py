@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,3 +168,15 @@ def test_a_layer_of_ones_own_is_named_to_load(tmp_path):
     with pytest.raises(xnn.FileError, match=r"layers=\[Mine\]"):
         xnn.load(tmp_path / "net")
     assert isinstance(xnn.load(tmp_path / "net", layers=[Mine]).layers[0], Mine)
+
+
+def test_a_file_of_the_first_version():
+    """Written before there were notes and runs in files; format version 1."""
+    loaded = xnn.load(Path(__file__).parent / "data" / "version-1.safetensors")
+    assert [type(layer).__name__ for layer in loaded.layers] == [
+        "Standardize", "Dense", "BatchNorm", "LeakyReLU", "Dropout", "Dense",
+    ]  # fmt: skip
+    assert (loaded.step, loaded.epoch, loaded.seed, loaded.notes) == (4, 2, 3, {})
+    x = np.arange(8.0).reshape(4, 2) ** 0.5
+    predicted = [-2.2612366676330566, -0.2210867702960968, -0.017246827483177185, -0.028599470853805542]
+    np.testing.assert_allclose(loaded.predict(x)[:, 0], predicted, rtol=1e-5)

@@ -6,7 +6,7 @@ others. Start with ``Network``, ``Dense`` and ``Network.fit``.
 
 from typing import TYPE_CHECKING, Any
 
-from xnn import datasets, initializers, layers, losses, metrics, optimizers, penalties, plot, schedules
+from xnn import datasets, exchange, initializers, layers, losses, metrics, optimizers, penalties, plot, schedules
 from xnn.anomaly import detect_anomaly
 from xnn.arrays import Backend, BackendError, available_backends, get_backend, set_backend, to_numpy, use_backend
 from xnn.backup import BackupAndRestore
@@ -96,16 +96,16 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "ELU", "GELU", "L1", "L2", "LBFGS", "SELU", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "AnomalyError",
-    "Backend", "BackendError", "BackupAndRestore", "BatchNorm", "BinaryCrossEntropy", "Buffer", "CSVLogger", "Callback",
-    "Checkpoint", "CrossEntropy", "Dense", "DivergenceWarning", "Dropout", "EarlyStopping", "ElasticNet", "FileError",
-    "Flatten", "GaussNewton", "HardTanh", "Hinge", "History", "Huber", "Identity", "Layer", "LayerNorm", "LeakyReLU",
-    "LogCosh", "LogSoftmax", "Loss", "MeanAbsoluteError", "MeanSquaredError", "Minimum", "NAdam", "Network", "NewtonCG",
-    "NotFittedError", "Operation", "Optimizer", "OutOfMemoryError", "PReLU", "Parameter", "Penalty", "PoissonNLL",
-    "RAdam", "RMSprop", "ReLU", "Record", "ReduceLROnPlateau", "Reshape", "Rprop", "SiLU", "Sigmoid", "Softmax",
-    "Softplus", "Solver", "SquaredError", "Standardize", "Tanh", "available_backends", "check_gradients",
-    "clip_by_norm", "clip_by_value", "datasets", "derivative", "detect_anomaly", "get_backend", "grad", "hessian",
-    "hvp", "initializers", "jacobian", "jvp", "layers", "least_squares", "linearize", "load", "losses", "metrics",
-    "minimize", "optimizers", "penalties", "plot", "schedules", "set_backend", "show", "stop_gradient", "to_numpy",
-    "use_backend", "value_and_grad", "vjp",
+    "ELU", "GELU", "L1", "L2", "LBFGS", "SELU", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax",
+    "AnomalyError", "Backend", "BackendError", "BackupAndRestore", "BatchNorm", "BinaryCrossEntropy", "Buffer",
+    "CSVLogger", "Callback", "Checkpoint", "CrossEntropy", "Dense", "DivergenceWarning", "Dropout", "EarlyStopping",
+    "ElasticNet", "FileError", "Flatten", "GaussNewton", "HardTanh", "Hinge", "History", "Huber", "Identity", "Layer",
+    "LayerNorm", "LeakyReLU", "LogCosh", "LogSoftmax", "Loss", "MeanAbsoluteError", "MeanSquaredError", "Minimum",
+    "NAdam", "Network", "NewtonCG", "NotFittedError", "Operation", "Optimizer", "OutOfMemoryError", "PReLU",
+    "Parameter", "Penalty", "PoissonNLL", "RAdam", "RMSprop", "ReLU", "Record", "ReduceLROnPlateau", "Reshape",
+    "Rprop", "SiLU", "Sigmoid", "Softmax", "Softplus", "Solver", "SquaredError", "Standardize", "Tanh",
+    "available_backends", "check_gradients", "clip_by_norm", "clip_by_value", "datasets", "derivative",
+    "detect_anomaly", "exchange", "get_backend", "grad", "hessian", "hvp", "initializers", "jacobian", "jvp", "layers",
+    "least_squares", "linearize", "load", "losses", "metrics", "minimize", "optimizers", "penalties", "plot",
+    "schedules", "set_backend", "show", "stop_gradient", "to_numpy", "use_backend", "value_and_grad", "vjp",
 ]  # fmt: skip

@@ -8,22 +8,15 @@ There is nothing in such a file to be executed. PyTorch reads the arrays with
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import re
-import secrets
-from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO
+from collections.abc import Mapping
+from typing import Any
 
+from xnn.atomic import replacing
 from xnn.errors import FileError
 from xnn.host import ndarray, numpy
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["read", "write"]
 
@@ -33,11 +26,7 @@ _DTYPES |= {f"{u}int{bits}": f"{u or 'i'}{bits}".upper() for u in ("", "u") for 
 
 
 def write(path: str | os.PathLike[str], architecture: Mapping[str, Any], arrays: Mapping[str, ndarray]) -> None:
-    """Write the file, whole or not at all: a file that was there before stays as it was until then.
-
-    The content goes to a temporary file in the same folder (``.xnn-….tmp``), is flushed to disk, and
-    then takes the place of ``path`` in one step. When writing fails, the temporary file is removed; only
-    a killed process can leave one behind, and the next ``write`` into that folder removes it.
+    """Write the file, whole or not at all: a file that was there before stays as it was until then (``xnn.atomic``).
 
     Args:
         path: the file; its folder must be there.
@@ -50,12 +39,6 @@ def write(path: str | os.PathLike[str], architecture: Mapping[str, Any], arrays:
     """
     text = _json(architecture)
     stored = {name: _storable(name, array) for name, array in arrays.items()}
-    target = os.path.realpath(os.fsdecode(path))  # a link stays, and what it points to is replaced
-    folder = os.path.dirname(target)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"{path}: the folder {folder} does not exist; create it first")
-    if os.path.isdir(target):
-        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
     metadata = {
         "format": "xnn",
         "format_version": str(_VERSION),
@@ -63,18 +46,10 @@ def write(path: str | os.PathLike[str], architecture: Mapping[str, Any], arrays:
         "checksum": _checksum(text, stored),
     }
     header, parts = _layout(stored, metadata)
-    _sweep(folder)
-    with _temporary(folder) as file:
+    with replacing(path) as file:
         file.write(len(header).to_bytes(8, "little") + header)
         for part in parts:
             file.write(_bytes(part))
-        file.flush()
-        os.fsync(file.fileno())
-        if fcntl is None:
-            file.close()  # Windows moves no open file
-        os.replace(file.name, target)
-    if os.name == "posix":  # the new name itself is on disk only when the folder is
-        _flush(folder)
 
 
 def _layout(stored: Mapping[str, ndarray], metadata: Mapping[str, str]) -> tuple[bytes, list[ndarray]]:
@@ -91,38 +66,6 @@ def _layout(stored: Mapping[str, ndarray], metadata: Mapping[str, str]) -> tuple
         header[name] = {"dtype": _DTYPES[array.dtype.name], "shape": array.shape, "data_offsets": [start, end]}
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     return text + b" " * (-len(text) % 8), [stored[name] for name in names]
-
-
-@contextlib.contextmanager
-def _temporary(folder: str) -> Iterator[BinaryIO]:
-    """A new file for the time of writing, removed at the end if it is still there.
-
-    It is locked until then: a lock ends with its process, however that ends, so that ``_sweep`` can tell
-    what is left over from what another process is writing.
-    """
-    while True:
-        place = os.path.join(folder, f".xnn-{secrets.token_hex(8)}.tmp")
-        file = open(place, "xb")  # noqa: SIM115 -- closed below
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                if not os.path.exists(place):  # swept in the moment before it was locked
-                    continue
-            yield file
-            return
-        finally:
-            file.close()
-            with contextlib.suppress(OSError):
-                os.unlink(place)
-
-
-def _sweep(folder: str) -> None:
-    """Remove what killed processes have left in the folder (where files can be locked)."""
-    for name in os.listdir(folder) if fcntl is not None else ():
-        if re.fullmatch(r"\.xnn-[0-9a-f]{16}\.tmp", name):
-            with contextlib.suppress(OSError), open(os.path.join(folder, name), "rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where a process is writing it
-                os.unlink(file.name)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, ndarray]]:
@@ -233,15 +176,6 @@ def _storable(name: str, array: Any) -> ndarray:
         found = getattr(array, "dtype", type(array).__name__)
         raise TypeError(f"array {name!r}: expected a NumPy array of numbers that safetensors knows; got {found}")
     return numpy.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
-
-
-def _flush(folder: str) -> None:
-    """Have the system write a folder to disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _size(place: str) -> int:

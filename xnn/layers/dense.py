@@ -79,13 +79,13 @@ class Dense(Layer):
         z = _rows(xp, x) @ W.T
         if b is not None:
             z += b
-        return _like(xp, z, x), ()
+        return _like(xp, z, x, W.shape[0]), ()
 
     def delta(
         self, xp: Any, δ: Array, y: Array, kept: tuple[Array, ...], x: Array, W: Array, b: Array | None = None
     ) -> Array:
         """δ W."""
-        return _like(xp, _rows(xp, δ) @ W, x)
+        return _like(xp, _rows(xp, δ) @ W, x, W.shape[1])
 
     def gradients(
         self, xp: Any, δ: Array, y: Array, kept: tuple[Array, ...], x: Array, W: Array, b: Array | None = None
@@ -112,9 +112,9 @@ class Dense(Layer):
 
 def _rows(xp: Any, a: Array) -> Array:
     """The array a with all axes but the last one made one: one large product is faster than many small."""
-    return a if a.ndim == 2 else xp.reshape(a, (math.prod(a.shape[:-1]), a.shape[-1]))
+    return a if a.ndim == 2 else xp.reshape(a, (-1, a.shape[-1]))
 
 
-def _like(xp: Any, rows: Array, a: Array) -> Array:
-    """The rows with the leading axes of a again."""
-    return rows if a.ndim == 2 else xp.reshape(rows, (*a.shape[:-1], rows.shape[-1]))
+def _like(xp: Any, rows: Array, a: Array, features: int) -> Array:
+    """The rows, of so many features, with the leading axes of a again."""
+    return rows if a.ndim == 2 else xp.reshape(rows, (*a.shape[:-1], features))

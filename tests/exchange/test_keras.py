@@ -1,0 +1,153 @@
+"""Keras runs, on PyTorch or JAX, and says the same: models, files, weights alone, both ways."""
+
+import os
+
+import numpy as np
+import pytest
+
+import xnn
+from xnn.exchange import from_keras, to_keras
+from xnn.layers import LAYERS
+
+pytest.importorskip("h5py")
+if "KERAS_BACKEND" not in os.environ:
+    pytest.importorskip("torch")
+    os.environ["KERAS_BACKEND"] = "torch"
+keras = pytest.importorskip("keras")
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Keras and its backend about themselves
+k = keras.layers
+TOLERANCE = {"float32": 2e-6, "float64": 2e-6}  # Keras turns the inputs of a float64 model into float32
+
+
+def same(model, network):
+    x = 3 * np.random.default_rng(1).normal(size=(5, *network.inputs)).astype("float32").astype(network.dtype)
+    theirs = keras.ops.convert_to_numpy(model(x, training=False))
+    mine = xnn.to_numpy(network.predict(x))
+    assert (mine.shape, mine.dtype) == (theirs.shape, theirs.dtype)
+    tolerance = TOLERANCE[network.dtype]
+    np.testing.assert_allclose(mine, theirs, rtol=tolerance, atol=tolerance)
+
+
+def randomized(model):
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.3, 1.5, w.shape) for w in model.get_weights()])
+    return model
+
+
+ACTIVATIONS = [
+    "elu", "gelu", "hard_tanh", "leaky_relu", "linear", "log_softmax", "relu", "relu6", "selu", "sigmoid", "silu",
+    "softmax", "softplus", "swish", "tanh",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("inputs", [(6,), (2, 6)], ids=str)
+def test_every_layer_that_both_have(inputs):
+    made = [
+        *(k.Activation(name) for name in ACTIVATIONS),
+        *(k.Dense(3, activation=name) for name in (None, "relu", "softmax")),
+        k.Dense(3, use_bias=False), k.Dense(3, activation=k.LeakyReLU(0.4)), k.Dropout(0.3), k.Flatten(),
+        k.Reshape((3, -1)),
+        k.LayerNormalization(), k.LayerNormalization(scale=False), k.ReLU(), k.ReLU(max_value=3.0),
+        k.ReLU(negative_slope=0.1), k.LeakyReLU(), k.ELU(0.5), k.Softmax(),
+        k.PReLU(shared_axes=list(range(1, len(inputs) + 1))),
+        k.Normalization(mean=np.arange(6.0), variance=np.arange(1.0, 7.0)), k.Identity(),
+    ]  # fmt: skip
+    if len(inputs) == 1:
+        made += [k.BatchNormalization(), k.BatchNormalization(center=False, epsilon=0.1)]
+    for layer in made:
+        model = keras.Sequential([keras.Input(inputs), layer])
+        if not isinstance(layer, k.Normalization):
+            randomized(model)
+        network = from_keras(model)
+        same(model, network)
+        same(to_keras(network), network)
+
+
+def test_every_layer_of_xnn_goes_and_comes_back():
+    rng = np.random.default_rng(0)
+    for name, kind in LAYERS.items():
+        layer = kind(4) if name == "Dense" else kind((3, 2)) if name == "Reshape" else kind()
+        made = xnn.Network([layer], inputs=6, seed=0)
+        if name == "Standardize":
+            made.set_buffers({"0.mean": rng.normal(size=6), "0.scale": rng.uniform(1, 2, 6)})
+        model = to_keras(made)
+        same(model, made)
+        same(model, from_keras(model))
+
+
+def sequential(dtype="float32"):
+    keras.utils.set_random_seed(0)
+    made = [
+        keras.Input((8,), dtype=dtype), k.Dense(6, activation="relu", dtype=dtype), k.BatchNormalization(dtype=dtype),
+        k.Dropout(0.4, dtype=dtype), k.Reshape((2, 3), dtype=dtype), k.LayerNormalization(dtype=dtype),
+        k.Flatten(dtype=dtype), k.Dense(5, activation="gelu", use_bias=False, dtype=dtype),
+        k.Dense(3, activation="softmax", dtype=dtype),
+    ]  # fmt: skip
+    return randomized(keras.Sequential(made))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_a_whole_model(backend, dtype):
+    model = sequential(dtype)
+    network = from_keras(model, backend=backend)
+    assert (network.inputs, network.dtype, network.backend) == ((8,), dtype, backend)
+    assert [type(layer).__name__ for layer in network.layers] == [
+        "Dense", "ReLU", "BatchNorm", "Dropout", "Reshape", "LayerNorm", "Flatten", "Dense", "GELU", "Dense", "Softmax",
+    ]  # fmt: skip
+    assert network.layers[2] == xnn.BatchNorm(eps=1e-3, momentum=1 - 0.99)
+    same(model, network)
+    same(to_keras(network), network)
+
+
+def test_files(tmp_path):
+    model = sequential()
+    model.save(tmp_path / "a.keras")
+    model.save_weights(tmp_path / "a.weights.h5")
+    network = from_keras(tmp_path / "a.keras")
+    same(model, network)
+    fresh = xnn.Network(network.layers, inputs=8, seed=1)
+    assert from_keras(str(tmp_path / "a.weights.h5"), into=fresh) is fresh
+    same(model, fresh)
+    to_keras(network).save(tmp_path / "b.keras")
+    same(keras.saving.load_model(tmp_path / "b.keras"), network)
+    model.set_weights([0 * w for w in model.get_weights()])
+    model.set_weights(to_keras(network).get_weights())  # as the docstring says
+    same(model, network)
+
+
+WRONG = {
+    "unknown": (lambda: [keras.Input((4, 1)), k.Conv1D(2, 1)], r"layer 'conv1d\w*' \(Conv1D\): xnn has no such layer"),
+    "activation": (lambda: [keras.Input((4,)), k.Dense(2, activation="mish")], "xnn has no activation 'mish'"),
+    "axis": (lambda: [keras.Input((4, 3)), k.BatchNormalization(axis=1)], "xnn works along the last axis; got axis=1"),
+    "relu": (lambda: [keras.Input((4,)), k.ReLU(threshold=1.0)], "xnn has no ReLU with .*threshold=1.0"),
+    "not built": (lambda: [k.Dense(2)], "the model is not built"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_does_not_fit(name):
+    make, words = WRONG[name]
+    with pytest.raises(ValueError, match=words):
+        from_keras(keras.Sequential(make()))
+
+
+def test_other_errors(tmp_path):
+    network = xnn.Network([xnn.Dense(3), xnn.Dense(2)], inputs=4)
+    before = network.parameters
+    with pytest.raises(ValueError, match=r"expected a keras\.Sequential"):
+        from_keras(3)
+    with pytest.raises(xnn.FileError, match="does not exist"):
+        from_keras(tmp_path / "missing.keras")
+    for name in ("a.keras", "a.weights.h5"):
+        (tmp_path / name).write_bytes(b"no model")
+        with pytest.raises(xnn.FileError, match=f"{name} cannot be read"):
+            from_keras(tmp_path / name, into=network)
+    sequential().save_weights(tmp_path / "other.weights.h5")
+    with pytest.raises(xnn.FileError, match="cannot be read as weights of these layers"):
+        from_keras(tmp_path / "other.weights.h5", into=network)
+    with pytest.raises(ValueError, match="give into=network"):
+        from_keras(tmp_path / "other.weights.h5")
+    assert all((network.parameters[key] == before[key]).all() for key in before)
+    for layer in (xnn.GELU("tanh"), xnn.Softplus(2.0), xnn.HardTanh(-2, 1)):
+        with pytest.raises(ValueError, match=r"layer 1: Keras has no (GELU|Softplus|HardTanh)\("):
+            to_keras(xnn.Network([xnn.Dense(2), layer], inputs=2))

@@ -1,0 +1,87 @@
+"""Files that are written whole or not at all, whatever happens to the process meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["replacing"]
+
+
+@contextlib.contextmanager
+def replacing(path: Any) -> Iterator[BinaryIO]:
+    """A binary file to write to, which takes the place of ``path`` at the end, if nothing has failed.
+
+    It is a temporary file in the same folder (``.xnn-….tmp``), flushed to disk before it is moved in one step.
+    When writing fails it is removed; only a killed process can leave one behind, and the next call for that
+    folder removes it.
+
+    Raises:
+        OSError: where the file cannot be written (FileNotFoundError where its folder is missing).
+    """
+    target = os.path.realpath(os.fsdecode(path))  # a link stays, and what it points to is replaced
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"{path}: the folder {folder} does not exist; create it first")
+    if os.path.isdir(target):
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
+    _sweep(folder)
+    with _temporary(folder) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        if fcntl is None:
+            file.close()  # Windows moves no open file
+        os.replace(file.name, target)
+    if os.name == "posix":  # the new name itself is on disk only when the folder is
+        _flush(folder)
+
+
+@contextlib.contextmanager
+def _temporary(folder: str) -> Iterator[BinaryIO]:
+    """A new file for the time of writing, removed at the end if it is still there.
+
+    It is locked until then: a lock ends with its process, however that ends, so that ``_sweep`` can tell
+    what is left over from what another process is writing.
+    """
+    while True:
+        place = os.path.join(folder, f".xnn-{secrets.token_hex(8)}.tmp")
+        file = open(place, "xb")  # noqa: SIM115 -- closed below
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not os.path.exists(place):  # swept in the moment before it was locked
+                    continue
+            yield file
+            return
+        finally:
+            file.close()
+            with contextlib.suppress(OSError):
+                os.unlink(place)
+
+
+def _sweep(folder: str) -> None:
+    """Remove what killed processes have left in the folder (where files can be locked)."""
+    for name in os.listdir(folder) if fcntl is not None else ():
+        if re.fullmatch(r"\.xnn-[0-9a-f]{16}\.tmp", name):
+            with contextlib.suppress(OSError), open(os.path.join(folder, name), "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where a process is writing it
+                os.unlink(file.name)
+
+
+def _flush(folder: str) -> None:
+    """Have the system write a folder to disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
