@@ -2,7 +2,7 @@
 
     from xnn.sklearn import MLPClassifier      # instead of sklearn.neural_network
 
-scikit-learn is an optional library: ``pip install "xnn-arrays[sklearn]"``.
+scikit-learn is an optional library, the extra ``sklearn``.
 """
 
 from xnn.sklearn.classifier import MLPClassifier
