@@ -1,8 +1,8 @@
 """Fashion-MNIST: a network tells ten kinds of clothes apart, on 60,000 real pictures of 28×28 pixels.
 
-Dropout, a step size that falls to zero along a cosine, and a few minutes on two cores bring it to a test accuracy
-of 0.89 and more; what it takes for something else, it often takes for something that looks alike: a shirt for a
-T-shirt, a sneaker for an ankle boot. ``--quick`` learns from 3,000 of the pictures.
+It learns with dropout and a step size that falls to zero along a cosine. What it takes for something else, it often
+takes for something that looks alike: a shirt for a T-shirt, a sneaker for an ankle boot. ``--quick`` learns from
+3,000 of the pictures.
 
 The data come with the Debian package dataset-fashion-mnist, or from the network; see xnn.datasets.
 """

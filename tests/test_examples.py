@@ -18,7 +18,7 @@ if not EXAMPLES:
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def run(example, *options):
+def run(example, *options, timeout=300):
     """Run an example as a user does, with every warning an error."""
     environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONIOENCODING": "utf-8"}
     return subprocess.run(
@@ -27,7 +27,7 @@ def run(example, *options):
         text=True,
         encoding="utf-8",
         env=environment,
-        timeout=300,
+        timeout=timeout,
     )
 
 
@@ -41,6 +41,8 @@ def test_an_example_runs_and_writes_what_it_says(example, tmp_path):
     done = run(example, "--backend", "numpy", "--quick", "--output", str(folder))
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+    if done.stdout.startswith("skipped: "):
+        pytest.skip(done.stdout)
     said = re.findall(r"^saved .* as (.+)$", done.stdout, re.MULTILINE)
     assert sorted(map(str, folder.iterdir())) == sorted(said)
     pictures = [Path(name) for name in said if name.endswith(".png")]
@@ -81,3 +83,12 @@ def test_an_example_is_short_and_says_what_it_shows(example):
     assert len(text.splitlines()) < 100
     assert text.startswith('"""')
     assert "\n\n" in text.split('"""')[1], "a first line, then the rest"
+
+
+@pytest.mark.slow
+def test_fashion_mnist_is_learned(tmp_path):
+    done = run("fashion_mnist", "--backend", "numpy", "--output", str(tmp_path), timeout=3600)
+    if "Fashion-MNIST is not here" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.returncode == 0, done.stderr
+    assert float(re.search(r"test accuracy (\S+) after", done.stdout)[1]) >= 0.89
