@@ -2,11 +2,13 @@
 
 A small network is bound by the number of Python calls. NumPy's own ``sum``, ``reshape`` and others are
 wrappers in Python around the ufunc or the method that does the work; here the latter is called directly.
-Results are the same to the bit; whatever is not named here is array-api-compat's.
+Results are the same to the bit, but for sums along the first axis of a matrix, which are products with ones;
+whatever is not named here is array-api-compat's.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +24,16 @@ _minimum: Any = numpy.minimum.reduce
 
 
 def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    if axis == 0 and dtype is None and not keepdims and x.ndim == 2 and x.dtype.kind == "f":
+        return _ones(x.shape[0], x.dtype) @ x  # a third of the time for (32, 16), two thirds for (200, 64)
     return _add(x, axis, dtype, None, keepdims)
+
+
+@lru_cache(64)
+def _ones(n: int, dtype: Any) -> Any:
+    ones = numpy.ones(n, dtype)
+    ones.flags.writeable = False
+    return ones
 
 
 def _max(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import whole
 from contenders import CONTENDERS
 from workloads import WORKLOADS, Workload
 
@@ -62,7 +64,7 @@ def measure(cores: int, rounds: int, seconds: float, words: str) -> dict[Workloa
     workers = {name: Worker(name, cores) for name in installed()}
     results: dict[Workload, dict[str, list[float]]] = {}
     for workload in WORKLOADS:
-        if words not in workload.name:
+        if not re.search(words, workload.name):
             continue
         times: dict[str, list[float]] = {name: [] for name in workers}
         for _ in range(rounds):
@@ -113,16 +115,30 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.3)
-    parser.add_argument("--only", default="", help="only networks whose name holds these words")
+    parser.add_argument("--only", default="", help="only networks whose name holds this regular expression")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     results = measure(options.cores, options.rounds, options.seconds, options.only)
     text: Any = table(results)
     print(text)
     if options.output:
-        about = f"Medians of {options.rounds} interleaved rounds, µs a step, {options.cores} core(s). {machine()}."
+        clock = "processor time" if options.cores == 1 else "time by the clock"
+        about = f"Medians of {options.rounds} interleaved rounds ± half the distance of the quartiles, µs a step "
+        about += f"({clock}) on {options.cores} core(s); in brackets the ratio to xnn. {machine()}."
+        around = "\n".join(f"| {what} | {' | '.join(cells)} |" for what, *cells in whole.measure())
         options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(f"# Side by side\n\n{about}\n\n{text}\n\nTo repeat it: `make bench`.\n")
+        options.output.write_text(
+            f"# Side by side\n\n{about}\n\n{text}\n\n## Around the steps\n\n"
+            f"Medians of {whole.ROUNDS} processes each, in turn, on one core.\n\n"
+            f"| | xnn | PyTorch | scikit-learn |\n|---|---|---|---|\n{around}\n\nTo repeat it: `make bench`.\n"
+        )
+        history = options.output.parent / "benchmarks.csv"  # by commit: what was fast shall stay fast
+        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+        with history.open("a", encoding="utf-8") as file:
+            for workload, times in results.items():
+                medians = [f"{statistics.median(times[name]):.1f}" if times.get(name) else "" for name in CONTENDERS]
+                words = workload.name.replace(",", ";")
+                file.write(",".join([commit.stdout.strip(), str(options.cores), words, *medians]) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import array_api_compat
 
@@ -34,11 +35,27 @@ from xnn.memory import room
 from xnn.optimizers import Problem
 from xnn.parameters import Layout, buffers_of, trace_shapes
 from xnn.penalties import Penalty, check_penalty
+from xnn.plans import Task
 from xnn.settings import whole
 from xnn.summary import summary, summary_html
 from xnn.training import fit
 
 __all__ = ["Network"]
+
+
+_TASKS = 32  # so many modes are remembered
+_PREDICTION = 1 << 23  # bytes: larger ones are not bound by calls, and should not keep memory
+
+
+class Mode(NamedTuple):
+    """What a step computes."""
+
+    loss: Loss
+    penalty: Penalty | None
+    training: bool
+    per_example: bool
+    deltas: bool
+    packed: bool
 
 
 class Network:
@@ -93,6 +110,7 @@ class Network:
             type(layer).training is Layer.training and type(layer).prediction is Layer.prediction
             for layer in self.layers
         ]
+        self._repeating = [not any(_changes(layer, training) for layer in self.layers) for training in (False, True)]
         self._buffers: list[dict[str, Array]] = []
         with self.backend.scope():
             self._set_flat(self._pack([self.backend.asarray(value, self.dtype) for value in values]))
@@ -140,7 +158,7 @@ class Network:
                         raise ValueError(
                             f"parameter {name!r} has shape {shape}; got an array of shape {tuple(arrays[k].shape)}"
                         )
-            self._set_flat(self._pack(arrays))
+            self._set_values(self._pack(arrays))
 
     def set_buffers(self, buffers: Mapping[str, Any]) -> None:
         """Replace some or all buffers by copies of these arrays; names and shapes are checked."""
@@ -169,7 +187,7 @@ class Network:
         """Take the parameters and buffers of a ``snapshot`` back."""
         θ, buffers = snapshot
         with self.backend.scope():
-            self._set_flat(self.backend.xp.asarray(θ, copy=True))
+            self._set_values(θ)
         self._buffers = [dict(own) for own in buffers]
 
     # -- Feed-forward --------------------------------------------------------------------------------------------
@@ -181,8 +199,7 @@ class Network:
         the masks of that step. The result is an array of the library of x.
         """
         with self.backend.scope():
-            operations, check = self._operations(training), watch(self.layers, self.step)
-            return self._like(x, self._output(operations, self._input(x), check))
+            return self._like(x, self._output(self._input(x), training))
 
     def predict(self, x: Any, *, batch_size: int | None = None) -> Array:
         """``forward(x)`` in the mode of prediction, in pieces of ``batch_size`` examples.
@@ -231,7 +248,7 @@ class Network:
         The counterpart of ``deltas``; like ``forward`` it changes nothing.
         """
         with self.backend.scope():
-            xp, operations, a = self.backend.xp, self._operations(training), self._input(x)
+            xp, operations, a = self.backend.xp, self._operations(training, self._buffers), self._input(x)
             parameters = self.layout.by_layer(self.layout.unpack(xp, self._θ))
             _, records = feed_forward(xp, operations, parameters, a, watch(self.layers, self.step))
             return [self._like(x, record.y) for record in records]
@@ -304,40 +321,61 @@ class Network:
 
         The gradients are a list in the order of the parameters, or, ``packed``, one flat vector like θ.
         """
-        backend, check = self.backend, watch(self.layers, self.step)
-        xp, defer = backend.recorder, backend.defer
-        x, y, weights = defer(x), defer(y), None if weights is None else defer(weights)
-        a, records = feed_forward(xp, self._operations(training), self._deferred_θ, x, check)
+        given = (x, y, weights, *(array for own in self._buffers for array in own.values()))
+        task = self._task(Mode(loss, penalty, training, per_example, deltas is not None, packed))
+        results, g = task.run(self.backend, self._deferred_θ, given, watch(self.layers, self.step))
+        after = 2 + (len(given) - 3 if training else 0)
+        last = after if deltas is None else after + len(self.layers)
+        if deltas is not None:
+            deltas[:] = results[after:last]
+        if training:
+            if after > 2:
+                self._buffers = self._named(results[2:after])
+            self.step += 1
+        return results[0], g if packed else results[last:], results[1]
+
+    def _step(
+        self, mode: Mode, xp: Any, θ: Any, given: Sequence[Any], check: Check | None = None
+    ) -> tuple[list[Array], list[Array]]:
+        """One step as a function of arrays: [cost, outputs, buffers after it, δs, gradients], [gradients to pack]."""
+        loss, penalty = mode.loss, mode.penalty
+        x, y, weights, *rest = given
+        buffers = self._named(rest)
+        a, records = feed_forward(xp, self._operations(mode.training, buffers), θ, x, check)
         cost, δ = loss.cost_and_delta(xp, a, y, weights)
         if check is not None:
             check(xp, -1, f"the cost ({type(loss).__name__})", (cost, δ))
-        if per_example:
+        if mode.per_example:
             δ = δ * float(x.shape[0])  # the mean over the examples is taken by whoever asked
-        gradients = backprop(xp, records, δ, check, per_example=per_example, deltas=deltas)
+        deltas: list[Array] = []
+        gradients = backprop(
+            xp, records, δ, check, per_example=mode.per_example, deltas=deltas if mode.deltas else None
+        )
         if penalty is not None:
-            cost = cost + self._penalty(penalty)
-            for k, w in self._penalized():
+            cost = cost + self._penalty(xp, penalty, θ)
+            for k, w in self._penalized(θ):
                 gradients[k] = gradients[k] + penalty.slope(xp, w)
-        news: dict[tuple[int, str], Array] = {}
-        if training:
-            for i, own in enumerate(self._buffers):
+        after: list[Array] = []
+        if mode.training:
+            for i, own in enumerate(buffers):
                 if own:
-                    learned = self.layers[i].learned(xp, self._deferred(own), records[i].x, records[i].kept)
-                    news |= {(i, name): array for name, array in learned.items()}
-        wanted = [cost, a, *news.values(), *(deltas or ())]
-        results, g = backend.compute(wanted, gradients) if packed else backend.compute(wanted + gradients)
-        cost, a = results[0], results[1]
-        if not packed:
-            g = results[len(wanted) :]
-        if deltas is not None:
-            deltas[:] = results[2 + len(news) : len(wanted)]
-        if training:
-            if news:
-                self._buffers = [own and dict(own) for own in self._buffers]
-                for (i, name), array in zip(news, results[2:], strict=False):
-                    self._buffers[i][name] = array
-            self.step += 1
-        return cost, g, a
+                    own = {**own, **self.layers[i].learned(xp, own, records[i].x, records[i].kept)}
+                    after += own.values()
+        results = [cost, a, *after, *deltas]
+        return (results, gradients) if mode.packed else (results + gradients, [])
+
+    def _task(self, mode: Mode) -> Task:
+        """The step in this mode, with its plans."""
+        try:
+            task = self._tasks.get(mode)
+        except TypeError:  # a loss of the user's own that has no hash
+            return Task(partial(self._step, mode), False)
+        if task is None:
+            if len(self._tasks) >= _TASKS:
+                self._tasks.clear()
+            task = Task(partial(self._step, mode), self._repeats(mode.training, mode.loss, mode.penalty))
+            self._tasks[mode] = task
+        return task
 
     def problem(self, x: Array, y: Array, weights: Array | None, loss: Loss, penalty: Penalty | None = None) -> Problem:
         """The coming training step on a batch that ``prepare`` has checked, as a function of the flat θ.
@@ -361,7 +399,7 @@ class Network:
 
     def penalty(self, penalty: Penalty) -> Array | float:
         """What the penalty adds to the cost: its sum over all weights."""
-        return self.backend.compute([self._penalty(penalty)])[0][0]
+        return self.backend.compute([self._penalty(self.backend.recorder, penalty, self._deferred_θ)])[0][0]
 
     # -- Training ------------------------------------------------------------------------------------------------
 
@@ -412,8 +450,7 @@ class Network:
         """
         for i, (layer, shape) in enumerate(zip(self.layers, self.shapes, strict=False)):
             if any(b.value is None and name not in self._buffers[i] for name, b in layer.buffers(shape).items()):
-                below = self._operations(False, i)
-                mean, variance = moments(lambda x, below=below: self._output(below, x))
+                mean, variance = moments(lambda x, i=i: self._output(x, stop=i))
                 if not (numpy.isfinite(mean).all() and numpy.isfinite(variance).all()):
                     raise ValueError(
                         f"layer {i} ({type(layer).__name__}) cannot learn from data with NaN or infinity in it; "
@@ -444,7 +481,7 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the views of θ: those of a copy are views of its own θ."""
-        return {name: value for name, value in vars(self).items() if name != "_deferred_θ"}
+        return {name: value for name, value in vars(self).items() if name not in ("_deferred_θ", "_tasks")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -456,31 +493,60 @@ class Network:
             return self._filled(0.0, (0,))
         return self.layout.pack(self.backend.xp, arrays)
 
-    def _output(self, operations: Sequence[Operation], x: Array, check: Check | None = None) -> Array:
-        """The output of these operations, the first ones of the network, for a batch in its backend."""
-        backend, θ = self.backend, self._deferred_θ[: len(operations)]
+    def _output(self, x: Array, training: bool = False, stop: int | None = None) -> Array:
+        """The output of the layers below ``stop`` for a batch in the backend."""
+        key = training, stop
+        task = self._tasks.get(key)
+        if task is None:
+            task = Task(partial(self._outputs, training, stop), self._repeats(training), _PREDICTION)
+            self._tasks[key] = task
+        given = (x, *(array for own in self._buffers for array in own.values()))
         with room(self, x.shape[0]):
-            y, _ = feed_forward(backend.recorder, operations, θ, backend.defer(x), check)
-            return backend.compute([y])[0][0]
+            return task.run(self.backend, self._deferred_θ, given, watch(self.layers, self.step))[0][0]
 
-    def _penalized(self) -> list[tuple[int, Array]]:
+    def _outputs(
+        self, training: bool, stop: int | None, xp: Any, θ: Any, given: Sequence[Any], check: Check | None = None
+    ) -> tuple[list[Array], list[Array]]:
+        """Feed-forward as a function of arrays: [outputs], []."""
+        x, *rest = given
+        operations = self._operations(training, self._named(rest), stop)
+        return [feed_forward(xp, operations, θ[: len(operations)], x, check)[0]], []
+
+    def _named(self, arrays: Iterable[Array]) -> list[dict[str, Array]]:
+        """These arrays in the places of the buffers."""
+        rest = iter(arrays)
+        return [{name: next(rest) for name in own} for own in self._buffers]
+
+    def _repeats(self, training: bool, *others: object) -> bool:
+        """Whether a step does the same each time, but for the numbers in its arrays.
+
+        That is known of what comes with xnn; a layer or a loss of the user's own may look at a clock.
+        """
+        if not self._repeating[training]:
+            return False
+        return all(other is None or type(other).__module__.startswith("xnn.") for other in others)
+
+    def _penalized(self, θ: Any) -> list[tuple[int, Array]]:
         """The parameters to which penalties apply, with their places in the order."""
-        views = [array for own in self._deferred_θ for array in own]
+        views = [array for own in θ for array in own]
         return [(k, w) for k, w in enumerate(views) if self.layout.specifications[k].penalized]
 
-    def _penalty(self, penalty: Penalty) -> Array | float:
-        return sum((penalty.cost(self.backend.recorder, w) for _, w in self._penalized()), 0.0)
+    def _penalty(self, xp: Any, penalty: Penalty, θ: Any) -> Array | float:
+        return sum((penalty.cost(xp, w) for _, w in self._penalized(θ)), 0.0)
 
     def _set_flat(self, θ: Array) -> None:
         """Make θ, which is nobody else's, the parameters."""
         self._θ = θ
+        self._tasks: dict[Any, Task] = {}  # the plans of those there were know the old place
         views = self.layout.unpack(self.backend.xp, θ)
         self._deferred_θ = self.layout.by_layer([self.backend.defer(view) for view in views])
 
-    def _deferred(self, buffers: Mapping[str, Array]) -> Mapping[str, Array]:
-        if self.backend.recorder is self.backend.xp:
-            return buffers
-        return {name: self.backend.defer(array) for name, array in buffers.items()}
+    def _set_values(self, θ: Array) -> None:
+        """Copy the numbers of θ to where the parameters stand: plans know the place."""
+        if self.backend.immutable:
+            self._set_flat(self.backend.xp.asarray(θ, copy=True))
+        else:
+            self._θ[...] = θ
 
     def update(self, θ: Array) -> None:
         """Take the θ of an update in place; a library without views made a new one."""
@@ -492,14 +558,16 @@ class Network:
         """All parameters as the one vector that training changes in place; not a copy."""
         return self._θ
 
-    def _operations(self, training: bool, stop: int | None = None) -> list[Operation]:
-        """What the layers below ``stop`` do in the coming step, or in a prediction."""
+    def _operations(
+        self, training: bool, buffers: Sequence[Mapping[str, Array]], stop: int | None = None
+    ) -> list[Operation]:
+        """What the layers below ``stop`` do in the coming step, or in a prediction, with these buffers."""
         operations: list[Operation] = []
         for i, layer in enumerate(self.layers[:stop]):
             if self._fixed[i]:
                 operations.append(layer)
                 continue
-            own = self._deferred(self._buffers[i])
+            own = buffers[i]
             try:
                 operations.append(
                     layer.training(own, Key(self.seed, i, self.step)) if training else layer.prediction(own)
@@ -547,6 +615,15 @@ class Network:
         """An array of the network, of this shape, with this value or these values."""
         xp = self.backend.xp
         return xp.asarray(xp.broadcast_to(self.backend.asarray(value, self.dtype), shape), copy=True)
+
+
+def _changes(layer: Layer, training: bool) -> bool:
+    """Whether a layer may do something else in every step: a mask of Dropout, or what is not known of it."""
+    if not type(layer).__module__.startswith("xnn."):
+        return True
+    if not training or type(layer).training is Layer.training:
+        return False
+    return layer.training({}, Key(0, 0, 0)) != layer.training({}, Key(0, 0, 1))
 
 
 def _convert(xp: Any, array: Array, like: Array) -> Array:

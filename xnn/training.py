@@ -27,7 +27,7 @@ from xnn.data import ArrayData, Batch, IterableData, class_weights, columns, mom
 from xnn.errors import DivergenceWarning
 from xnn.evaluation import measure
 from xnn.history import History
-from xnn.host import generator, numpy
+from xnn.host import generator
 from xnn.losses import Loss
 from xnn.memory import room
 from xnn.meter import Meter, named
@@ -222,6 +222,7 @@ def _epoch(
         if run.clip_norm is not None:
             g = clip_by_norm(g, run.clip_norm)
         if problem is not None:
+            g = xp.asarray(g, copy=True)  # it may be kept, and the next step of a plan changes it
             θ, run.state = optimizer.step(problem, network.flat, cost, g, run.state, run.lr_scale)
         else:
             θ, run.state = optimizer.step(backend, network.flat, g, run.state, run.lr_scale)
@@ -238,7 +239,7 @@ def _epoch(
         if run.interrupted or (run.check_every and run.step % run.check_every == 0 and not isfinite(float(cost))):
             break
     sizes = meter.numbers("weight")
-    logs = {"loss": float(numpy.average(meter.numbers("cost"), weights=sizes)), **meter.metrics()}
+    logs = {"loss": float((meter.numbers("cost") * sizes).sum() / sizes.sum()), **meter.metrics()}
     norm = None if run.total is None else float(xp.sqrt(xp.sum(run.total * run.total))) / float(sizes.sum())
     run.batch, run.meter, run.total = 0, None, None
     return logs, norm
