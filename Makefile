@@ -7,7 +7,7 @@
 # make examples   every example with small settings     make examples BACKEND=torch
 # make docs       the documentation, into build/docs; runs the examples
 # make bench      side by side with PyTorch, JAX and scikit-learn; writes docs/benchmarks.md
-# make bench-autodiff  derivatives side by side with autograd, PyTorch and JAX; writes docs/derivatives.md
+# make bench-autodiff  derivatives side by side with autograd, PyTorch and JAX; writes docs/benchmarks_autodiff.md
 #
 # CuPy, on the GPU or, where there is none, on an emulated device that is built first (tests/cudacpu/README.md):
 # make test-cupy         the tests on CuPy; on the emulated device the kernels are written to output/kernels
@@ -114,7 +114,7 @@ bench: $(VENV)/.installed-all
 
 bench-autodiff: $(VENV)/.installed-all
 	$(PY) -m pip install --quiet --disable-pip-version-check autograd
-	$(PY) benchmarks/autodiff.py --output docs/derivatives.md
+	$(PY) benchmarks/autodiff.py --output docs/benchmarks_autodiff.md
 
 clean:
 	rm -rf $(VENV) $(WHEEL) $(DPNP) build dist output *.egg-info
