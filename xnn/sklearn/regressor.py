@@ -29,18 +29,14 @@ class MLPRegressor(RegressorMixin, MLP):
 
         C = Σᵢ wᵢ Lᵢ / Σᵢ wᵢ + ½ α ‖W‖² / Σᵢ wᵢ        L = ½ Σⱼ (aⱼ − yⱼ)²        w = 1 unless given
 
+    Parameters and attributes are those of :class:`MLPClassifier`, but for ``loss``, ``class_weight`` and ``classes_``;
+    the score is R². As in scikit-learn, ``loss_`` is the mean over outputs, of which C has the sum.
+
     Parameters
     ----------
     loss : {'squared_error', 'poisson'} or an xnn loss, default='squared_error'
         L: the one above; or half the Poisson deviance Σⱼ rⱼ − yⱼ + yⱼ log(yⱼ/rⱼ) of rates r = exp a, which are the
         predictions; or another one, such as ``xnn.Huber()``.
-
-    All others are those of :class:`MLPClassifier`, but for ``class_weight``.
-
-    Attributes
-    ----------
-    Those of :class:`MLPClassifier`, but for ``classes_``; the score is R². As in scikit-learn, ``loss_`` is the
-    mean over outputs, of which C has the sum.
 
     Examples
     --------
