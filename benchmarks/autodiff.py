@@ -1,6 +1,6 @@
 """Derivatives side by side with autograd, PyTorch and JAX: each in a process of its own, all interleaved in one run.
 
-    python benchmarks/autodiff.py [--cores 1] [--rounds 7] [--seconds 0.3] [--only WORDS] [--output docs/benchmarks_autodiff.md]
+    python benchmarks/autodiff.py [--cores 1] [--rounds 7] [--seconds 0.3] [--only WORDS] [--output FILE]
 
 Prints, and writes where ``--output`` says, a Markdown table of medians in µs, and the peaks of memory.
 """
