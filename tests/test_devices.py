@@ -108,6 +108,46 @@ def test_functions_of_arrays_compute_where_these_are(gpus, data):
         np.testing.assert_allclose(slope.get(), gradients[name].get(), rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_derivatives_descent_metrics_and_penalties_compute_there(gpus, data, number):
+    a, b = (gpus[number].asarray(v, "float64") for v in (data[0][:4, :3], data[1]["numbers"][:4]))
+
+    def f(x):
+        return np.tanh(x) * 2.0 + 1.0  # NumPy's functions ask the array
+
+    def cost(x):
+        return np.sum(f(x) ** 2)
+
+    with only(gpus[number]):
+        (y, pull), (z, push) = xnn.vjp(f, a), xnn.linearize(f, a)
+        results = [y, z, pull(b), pull(b.get().tolist()), push(b), push(b.get().tolist()), xnn.jvp(f, a, b)[1]]
+        results += [xnn.jacobian(f)(a), xnn.hessian(cost)(a), xnn.hvp(cost, a, b), xnn.derivative(f)(a)]
+        for optimizer in (xnn.Adam(), xnn.LBFGS()):
+            settings = {"optimizer": optimizer, "max_iterations": 3}
+            results.append(xnn.minimize(lambda θ: cost(θ["a"]), {"a": a}, **settings).theta["a"])
+            results.append(xnn.least_squares(lambda x: np.reshape(f(x), (-1,)), a, **settings).theta)
+        results.append(xnn.LBFGS().update(a, xnn.value_and_grad(cost), xnn.LBFGS().init(a))[0])
+        results += [metric(a, b) for metric in (xnn.metrics.accuracy, xnn.metrics.r2, xnn.metrics.mean_squared_error)]
+        penalty = xnn.ElasticNet(0.1, 0.2)
+        results += [penalty(a), penalty({"a": a}), penalty.gradient(a)]
+        xnn.check_gradients(f, a)
+    assert {r.device.id for r in results} == {number}
+    np.testing.assert_allclose(results[2].get(), 2.0 * b.get() / np.cosh(a.get()) ** 2, rtol=1e-12)
+    assert results[2].get().tobytes() == results[3].get().tobytes()
+
+
+def test_what_is_given_decides_not_the_network(gpus, data):
+    """``apply`` and ``predict`` of a network on one GPU, for arrays on the other."""
+    network = xnn.Network([xnn.Dense(3), xnn.Tanh()], inputs=8, backend=gpus[0], seed=5)
+    x = gpus[1].asarray(data[0])
+    θ = {name: gpus[1].asarray(a) for name, a in network.parameters.items()}
+    assert network.apply(θ, x).device.id == 1
+    one = xnn.Network([xnn.Dense(3), xnn.Tanh()], inputs=8, backend=gpus[1], seed=5)
+    with only(gpus[1]):
+        pieces = one.predict(x, batch_size=7)
+    np.testing.assert_allclose(pieces.get(), network.apply(θ, x).get(), rtol=1e-6)
+
+
 class Foreign:
     """An array of another library in the memory of the GPU, of which nothing is known but DLPack."""
 

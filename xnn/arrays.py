@@ -34,6 +34,7 @@ __all__ = [
     "one_library",
     "owner",
     "set_backend",
+    "their_device",
     "to_numpy",
     "unify",
     "use_backend",
@@ -361,14 +362,17 @@ def on_their_device(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @functools.wraps(function)
     def inside(*args: _P.args, **options: _P.kwargs) -> _R:
-        array = _first_array((*args, *options.values()))
-        kind = None if array is None else owner(array)
-        if kind is None:
-            return function(*args, **options)
-        with kind.scope_of(getattr(array, "__wrapped_array__", array)):
+        with their_device(*args, *options.values()):
             return function(*args, **options)
 
     return inside
+
+
+def their_device(*values: Any) -> AbstractContextManager[Any]:
+    """The scope in which the device of the first array among the values, or in them, is the current one."""
+    array = _first_array(values)
+    kind = None if array is None else owner(array)
+    return nullcontext() if kind is None else kind.scope_of(getattr(array, "__wrapped_array__", array))
 
 
 def _first_array(values: Any) -> Any:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeAlias
 
-from xnn.arrays import Array, to_numpy, unify
+from xnn.arrays import Array, on_their_device, to_numpy, unify
 from xnn.host import ndarray, numpy
 from xnn.losses import MeanAbsoluteError, MeanSquaredError
 
@@ -47,6 +47,7 @@ class Accuracy:
 
     threshold: float = 0.5
 
+    @on_their_device
     def __call__(self, outputs: Any, targets: Any) -> Array:
         """The accuracy, 0 … 1."""
         xp, a, y = unify(outputs=outputs, targets=targets)
@@ -73,6 +74,7 @@ def mean_absolute_error(outputs: Any, targets: Any) -> Array:
     return MeanAbsoluteError()(outputs, targets)
 
 
+@on_their_device
 def r2(outputs: Any, targets: Any) -> Array:
     """R² = 1 − Σᵢ(yᵢ − aᵢ)² / Σᵢ(yᵢ − ȳ)², the mean over the outputs of each one's R² (scikit-learn's r2_score).
 

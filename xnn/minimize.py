@@ -9,7 +9,7 @@ from itertools import count, pairwise
 from math import isfinite
 from typing import Any
 
-from xnn.arrays import owner, to_numpy
+from xnn.arrays import owner, their_device, to_numpy
 from xnn.clipping import norm
 from xnn.errors import DivergenceWarning
 from xnn.optimizers import SGD, GaussNewton, Optimizer, Problem, Solver, flatten
@@ -95,12 +95,13 @@ def minimize(
     xp, start = arrays(theta)
     if not start or any(0 in θ.shape for θ in start):
         raise ValueError("theta is empty: there is nothing to minimize over")
-    path: _Solution | _Updates
-    if isinstance(optimizer, Solver):
-        path = _Solution(optimizer, *_flat(cost, gradient, theta))
-    else:
-        path = _Updates(cost, gradient, optimizer, theta)
-    return _descend(path, xp, optimizer, tol, stop_on, limit, callback)
+    with their_device(theta):
+        path: _Solution | _Updates
+        if isinstance(optimizer, Solver):
+            path = _Solution(optimizer, *_flat(cost, gradient, theta))
+        else:
+            path = _Updates(cost, gradient, optimizer, theta)
+        return _descend(path, xp, optimizer, tol, stop_on, limit, callback)
 
 
 def least_squares(
@@ -147,8 +148,9 @@ def least_squares(
     xp, start = arrays(theta)
     if not start or any(0 in θ.shape for θ in start):
         raise ValueError("theta is empty: there is nothing to minimize over")
-    path = _Solution(optimizer, *_flat(cost, None, theta, residuals))
-    return _descend(path, xp, optimizer, tol, stop_on, limit, callback)
+    with their_device(theta):
+        path = _Solution(optimizer, *_flat(cost, None, theta, residuals))
+        return _descend(path, xp, optimizer, tol, stop_on, limit, callback)
 
 
 def _descend(path: Any, xp: Any, optimizer: Any, tol: float, stop_on: str, limit: int, callback: Any) -> Minimum:

@@ -20,6 +20,7 @@ from xnn.arrays import (
     on_their_device,
     one_library,
     owner,
+    their_device,
     to_numpy,
     unify,
 )
@@ -213,7 +214,8 @@ class Network:
             return self.forward(x)
         n = x.shape[0]  # the standard says nothing of slices that end beyond it
         pieces = [self.forward(x[i : min(i + rows, n), ...]) for i in range(0, n, rows)]
-        return namespace(pieces[0]).concat(pieces)
+        with their_device(pieces[0]):
+            return namespace(pieces[0]).concat(pieces)
 
     @on_their_device
     def apply(self, parameters: Mapping[str, Array], x: Array) -> Array:
@@ -236,7 +238,7 @@ class Network:
         x = self._shaped(xp, x)
         if θ and x.dtype != θ[0].dtype:
             x = xp.astype(x, θ[0].dtype)
-        with self.backend.scope():
+        with their_device(x):
             every = zip(self.layers, buffers, self.layout.by_layer(θ), strict=True)
             for depth, (layer, own, θ_own) in enumerate(every):
                 x = operate(layer.prediction(own), xp, x, *θ_own, layer=depth)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.arrays import Array, on_their_device
 from xnn.settings import settle
 from xnn.trees import arrays, rebuild
 
@@ -27,6 +27,7 @@ class Penalty:
         """∂R/∂w, of the shape of w."""
         raise NotImplementedError
 
+    @on_their_device
     def __call__(self, w: Any) -> Array:
         """R(w) as a 0-d array; w is an array of any library, numbers in lists, or a dictionary of these."""
         xp, found = arrays(w, "w")
@@ -35,6 +36,7 @@ class Penalty:
             total = total + cost
         return total
 
+    @on_their_device
     def gradient(self, w: Any) -> Array:
         """∂R/∂w, of the form, the shapes and the data types of w."""
         xp, found = arrays(w, "w")

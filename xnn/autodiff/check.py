@@ -9,7 +9,7 @@ from typing import Any
 from array_api_compat import device
 
 from xnn import trees
-from xnn.arrays import Array, namespace, to_numpy
+from xnn.arrays import Array, namespace, on_their_device, to_numpy
 from xnn.autodiff.modes import jvp, vjp
 from xnn.autodiff.rule import is_complex
 from xnn.autodiff.tape import floats
@@ -19,6 +19,7 @@ from xnn.host import generator, numpy
 __all__ = ["check_gradients"]
 
 
+@on_their_device
 def check_gradients(
     f: Callable[..., Any], *x: Any, order: int = 2, step: float = 1e-3, tolerance: float = 1e-6, seed: int = 0
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from array_api_compat import device
 
 from xnn import trees
-from xnn.arrays import Array, namespace
+from xnn.arrays import Array, namespace, on_their_device
 from xnn.autodiff.modes import grad, jvp
 from xnn.autodiff.recording import recording
 from xnn.autodiff.rule import is_complex
@@ -38,6 +38,7 @@ def jacobian(
         raise ValueError(f"mode must be 'forward', 'reverse' or None; got {mode!r}")
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
+    @on_their_device
     def function(*args: Any, **options: Any) -> Any:
         tape = Tape(f, args, numbers, options)
         if any(map(is_complex, tape.x)) and not holomorphic:

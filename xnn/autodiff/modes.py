@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xnn import trees
-from xnn.arrays import Array, on_their_device
+from xnn.arrays import Array, on_their_device, their_device
 from xnn.autodiff.levels import Forward
 from xnn.autodiff.recording import recording
 from xnn.autodiff.rule import is_complex
@@ -80,23 +80,27 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[
     return gradient
 
 
+@on_their_device
 def vjp(f: Callable[..., Any], *x: Any) -> tuple[Any, Callable[[Any], Any]]:
     """(f(x), pull): pull(g) = Jᵀ g, as often as wanted; with several arguments a tuple."""
     tape = Tape(f, x, range(len(x)))
 
     def pull(g: Any) -> Any:
-        found = tape.structured(tape.pull(like(g, tape.result, tape.y, "g", "the result")))
+        with their_device(*tape.x):
+            found = tape.structured(tape.pull(like(g, tape.result, tape.y, "g", "the result")))
         return found[0] if len(x) == 1 else tuple(found)
 
     return tape.value(), pull
 
 
+@on_their_device
 def linearize(f: Callable[[Any], Any], x: Any) -> tuple[Any, Callable[[Any], Any]]:
     """(f(x), push): push(v) = J v, as often as wanted; f is evaluated once."""
     tape = Tape(f, (x,), (0,))
 
     def push(v: Any) -> Any:
-        return trees.rebuild(tape.result, tape.push(like(v, x, tape.x, "v", "x")))
+        with their_device(*tape.x):
+            return trees.rebuild(tape.result, tape.push(like(v, x, tape.x, "v", "x")))
 
     return tape.value(), push
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import array_api_compat
 
-from xnn.arrays import Array, Backend, to_numpy
+from xnn.arrays import Array, Backend, on_their_device, to_numpy
 from xnn.optimizers.base import Descent, State
 from xnn.optimizers.line_search import Trial, strong_wolfe
 from xnn.trees import arrays, leaves, matching, rebuild
@@ -144,6 +144,7 @@ class Solver(Descent):
         arrays(theta)  # raises where they are none
         return self.numbers()
 
+    @on_their_device
     def update(
         self, theta: Any, function: Callable[[Any], tuple[Any, Any]], state: State, lr_scale: float = 1.0
     ) -> tuple[Any, State]:
