@@ -6,7 +6,7 @@ others. Start with ``Network``, ``Dense`` and ``Network.fit``.
 
 from typing import TYPE_CHECKING, Any
 
-from xnn import datasets, exchange, initializers, layers, losses, metrics, optimizers, penalties, plot, schedules
+from xnn import initializers, layers, losses, metrics, optimizers, penalties, schedules
 from xnn.anomaly import detect_anomaly
 from xnn.arrays import Backend, BackendError, available_backends, get_backend, set_backend, to_numpy, use_backend
 from xnn.backup import BackupAndRestore
@@ -76,6 +76,7 @@ from xnn.optimizers import (
 from xnn.penalties import L1, L2, ElasticNet, Penalty
 
 if TYPE_CHECKING:
+    from xnn import autodiff, datasets, exchange, plot
     from xnn.autodiff.check import check_gradients
     from xnn.autodiff.custom import stop_gradient
     from xnn.autodiff.matrices import hessian, hvp, jacobian
@@ -85,14 +86,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
+#: Folders of modules that are imported when they are used first: many programs need none of them.
+_ON_USE = ("autodiff", "datasets", "exchange", "plot")
+
+
 def __getattr__(name: str) -> Any:
-    """Automatic differentiation is imported when it is used first: importing it takes a third of the rest."""
-    if name not in __all__ and name != "autodiff":
-        raise AttributeError(f"module 'xnn' has no attribute {name!r}")
+    """A folder of the above, or a name of automatic differentiation."""
     from importlib import import_module
 
-    autodiff = import_module("xnn.autodiff")
-    return autodiff if name == "autodiff" else getattr(autodiff, name)
+    if name in _ON_USE:
+        return import_module(f"xnn.{name}")
+    if name in __all__:
+        return getattr(import_module("xnn.autodiff"), name)
+    raise AttributeError(f"module 'xnn' has no attribute {name!r}")
 
 
 __all__ = [
@@ -104,7 +110,7 @@ __all__ = [
     "NAdam", "Network", "NewtonCG", "NotFittedError", "Operation", "Optimizer", "OutOfMemoryError", "PReLU",
     "Parameter", "Penalty", "PoissonNLL", "RAdam", "RMSprop", "ReLU", "Record", "ReduceLROnPlateau", "Reshape",
     "Rprop", "SiLU", "Sigmoid", "Softmax", "Softplus", "Solver", "SquaredError", "Standardize", "Tanh",
-    "available_backends", "check_gradients", "clip_by_norm", "clip_by_value", "datasets", "derivative",
+    "autodiff", "available_backends", "check_gradients", "clip_by_norm", "clip_by_value", "datasets", "derivative",
     "detect_anomaly", "exchange", "get_backend", "grad", "hessian", "hvp", "initializers", "jacobian", "jvp", "layers",
     "least_squares", "linearize", "load", "losses", "metrics", "minimize", "optimizers", "penalties", "plot",
     "schedules", "set_backend", "show", "stop_gradient", "to_numpy", "use_backend", "value_and_grad", "vjp",
