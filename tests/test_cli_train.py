@@ -13,7 +13,7 @@ import pytest
 
 import xnn
 from xnn import cli
-from xnn.cli import train as command
+from xnn.cli import learning, options
 from xnn.cli.model import precision
 
 QUICK = ("--epochs", "3", "--hidden", "8", "--quiet", "--no-picture")
@@ -153,7 +153,7 @@ def test_what_cannot_be_trained_is_told_in_one_line(run, tmp_path):
         ("column 'a' has values as large as 4.8e\\+301", "vast.csv", "--target", "y"),
         ("--loss huber is for a regression", "p.csv", "--target", "kind", "--loss", "huber"),
         ("unknown backend 'abacus'", "p.csv", "--target", "kind", "--backend", "abacus"),
-        ("p.csv is the file of data", "p.csv", "--target", "kind", "--output", "p.csv"),
+        ("p.csv is the file p.csv that is read", "p.csv", "--target", "kind", "--output", "p.csv"),
         ("no/m: the folder no does not exist", "p.csv", "--target", "kind", "--output", "no/m"),
         ("folder is a folder", "p.csv", "--target", "kind", "--output", "folder"),
         (
@@ -232,7 +232,7 @@ def test_interrupted_before_there_is_anything(run, monkeypatch):
     def press(*arguments, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "Network", press)
+    monkeypatch.setattr(learning, "Network", press)
     status, _, err = run("train", "line.csv", "--target", "y")
     assert (status, err) == (130, "xnn: interrupted; no network was saved\n")
 
@@ -250,11 +250,34 @@ def test_a_reader_that_has_seen_enough(run, tmp_path):
 
 def test_on_every_backend(run, backend, monkeypatch):
     plants("p.csv", 60)
-    monkeypatch.setattr(command.given, "get_backend", lambda name: backend)
+    monkeypatch.setattr(options, "get_backend", lambda name: backend)
     assert run("train", "p.csv", "--target", "kind", *QUICK, "--backend", backend.name)[0] == 0
     status, out, err = run("evaluate", "model.safetensors", "p.csv", "--backend", backend.name)
     assert (status, err) == (0, "")
     assert "accuracy" in out
+
+
+def test_predictions_are_written_whole_or_not_at_all(run, tmp_path, monkeypatch):
+    plants("p.csv")
+    assert run("train", "p.csv", "--target", "kind", *QUICK)[0] == 0
+    (tmp_path / "out.csv").write_text("of old")
+    before = sorted(tmp_path.iterdir())
+    for path, words in (
+        ("p.csv", "p.csv is the file p.csv that is read"),
+        ("model.safetensors", "model.safetensors is the file model.safetensors that is read"),
+        ("no/out.csv", "no/out.csv: the folder no does not exist"),
+        ("p.csv/out.csv", "p.csv is no folder"),
+    ):
+        fails(run, words, "predict", "model.safetensors", "p.csv", "--output", path)
+        fails(run, words, "evaluate", "model.safetensors", "p.csv", "--picture", path)
+
+    def full(file):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    fails(run, "No space left on device", "predict", "model.safetensors", "p.csv", "--output", "out.csv")
+    assert (tmp_path / "out.csv").read_text() == "of old"
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_bench_shows_a_line_for_each_backend_and_pytorch(run, monkeypatch):
@@ -268,3 +291,17 @@ def test_bench_shows_a_line_for_each_backend_and_pytorch(run, monkeypatch):
     assert rows[1].split()[0] == "numpy"
     assert float(rows[1].split()[1].replace(",", "")) > 0
     assert len(rows) in (2, 3)
+
+
+def test_bench_lets_a_slow_one_have_one_turn(run, monkeypatch):
+    from xnn.cli import bench
+
+    turns = []
+
+    def slow(backend, size):
+        return lambda: turns.append(time.sleep(0.02)) or bench._BATCHES
+
+    monkeypatch.setattr(bench, "_ours", slow)
+    monkeypatch.setattr(bench, "_pytorch", list)
+    assert run("bench", "--seconds", "0.001", "--backend", "numpy")[0] == 0
+    assert len(turns) == len(bench._SIZES)

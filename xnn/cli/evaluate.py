@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from xnn.cli.model import load_model
 from xnn.cli.options import Parser, backend_of, common_options, table_of, table_options
+from xnn.cli.places import place
 from xnn.cli.report import figures, picture
 
 __all__ = ["ABOUT", "EXAMPLES", "USAGE", "arguments", "run"]
@@ -34,6 +34,7 @@ def arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the figures."""
+    image = place(options.picture, options.data, options.model) if options.picture else None
     network, encoding = load_model(options.model, backend_of(options))
     table = table_of(options)
     complete = encoding.complete(table)
@@ -42,6 +43,6 @@ def run(options: argparse.Namespace) -> int:
     left_out = f" ({len(table) - len(complete)} more lack a value)" if len(complete) < len(table) else ""
     print(f"{options.model} on the {len(complete)} rows of {options.data}{left_out}:")
     print(figures(data, data.y, outputs))
-    if options.picture:
-        print(picture(Path(options.picture), data, data.y, outputs, None))
+    if image is not None:
+        print(picture(image, data, data.y, outputs, None))
     return 0

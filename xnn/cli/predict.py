@@ -7,10 +7,11 @@ import csv
 import io
 import sys
 from dataclasses import replace
-from pathlib import Path
 
+from xnn.atomic import replacing
 from xnn.cli.model import load_model, probabilities
 from xnn.cli.options import Parser, backend_of, choice, common_options, names, table_of, table_options
+from xnn.cli.places import place
 from xnn.datasets.encoding import Encoding
 from xnn.datasets.table import known
 from xnn.host import ndarray
@@ -48,6 +49,8 @@ def arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the predictions."""
+    if options.output is not None:
+        place(options.output, options.data, options.model)
     network, encoding = load_model(options.model, backend_of(options))
     if options.probabilities and not encoding.classes:
         raise ValueError(f"{options.model} predicts the number {encoding.target!r}; a number has no --probabilities")
@@ -68,7 +71,8 @@ def run(options: argparse.Namespace) -> int:
     if options.output is None:
         sys.stdout.write(text.getvalue())
     else:
-        Path(options.output).write_text(text.getvalue(), encoding="utf-8", newline="")
+        with replacing(options.output) as file:
+            file.write(text.getvalue().encode())
         print(f"saved {len(x)} predictions as {options.output}")
     return 0
 
