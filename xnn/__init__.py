@@ -80,7 +80,8 @@ if TYPE_CHECKING:
     from xnn.autodiff.check import check_gradients
     from xnn.autodiff.custom import stop_gradient
     from xnn.autodiff.matrices import hessian, hvp, jacobian
-    from xnn.autodiff.modes import derivative, grad, jvp, linearize, value_and_grad, vjp
+    from xnn.autodiff.modes import derivative, derivatives, grad, jvp, linearize, value_and_grad, vjp
+    from xnn.autodiff.recording import recording
     from xnn.autodiff.show import show
 
 __version__ = "0.1.0"
@@ -102,16 +103,16 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "ELU", "GELU", "L1", "L2", "LBFGS", "SELU", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax",
-    "AnomalyError", "Backend", "BackendError", "BackupAndRestore", "BatchNorm", "BinaryCrossEntropy", "Buffer",
-    "CSVLogger", "Callback", "Checkpoint", "CrossEntropy", "Dense", "DivergenceWarning", "Dropout", "EarlyStopping",
-    "ElasticNet", "FileError", "Flatten", "GaussNewton", "HardTanh", "Hinge", "History", "Huber", "Identity", "Layer",
-    "LayerNorm", "LeakyReLU", "LogCosh", "LogSoftmax", "Loss", "MeanAbsoluteError", "MeanSquaredError", "Minimum",
-    "NAdam", "Network", "NewtonCG", "NotFittedError", "Operation", "Optimizer", "OutOfMemoryError", "PReLU",
-    "Parameter", "Penalty", "PoissonNLL", "RAdam", "RMSprop", "ReLU", "Record", "ReduceLROnPlateau", "Reshape",
-    "Rprop", "SiLU", "Sigmoid", "Softmax", "Softplus", "Solver", "SquaredError", "Standardize", "Tanh",
-    "autodiff", "available_backends", "check_gradients", "clip_by_norm", "clip_by_value", "datasets", "derivative",
-    "detect_anomaly", "exchange", "get_backend", "grad", "hessian", "hvp", "initializers", "jacobian", "jvp", "layers",
-    "least_squares", "linearize", "load", "losses", "metrics", "minimize", "optimizers", "penalties", "plot",
-    "schedules", "set_backend", "show", "stop_gradient", "to_numpy", "use_backend", "value_and_grad", "vjp",
+    "ELU", "GELU", "L1", "L2", "LBFGS", "SELU", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "AnomalyError",
+    "Backend", "BackendError", "BackupAndRestore", "BatchNorm", "BinaryCrossEntropy", "Buffer", "CSVLogger", "Callback",
+    "Checkpoint", "CrossEntropy", "Dense", "DivergenceWarning", "Dropout", "EarlyStopping", "ElasticNet", "FileError",
+    "Flatten", "GaussNewton", "HardTanh", "Hinge", "History", "Huber", "Identity", "Layer", "LayerNorm", "LeakyReLU",
+    "LogCosh", "LogSoftmax", "Loss", "MeanAbsoluteError", "MeanSquaredError", "Minimum", "NAdam", "Network", "NewtonCG",
+    "NotFittedError", "Operation", "Optimizer", "OutOfMemoryError", "PReLU", "Parameter", "Penalty", "PoissonNLL",
+    "RAdam", "RMSprop", "ReLU", "Record", "ReduceLROnPlateau", "Reshape", "Rprop", "SiLU", "Sigmoid", "Softmax",
+    "Softplus", "Solver", "SquaredError", "Standardize", "Tanh", "autodiff", "available_backends", "check_gradients",
+    "clip_by_norm", "clip_by_value", "datasets", "derivative", "derivatives", "detect_anomaly", "exchange",
+    "get_backend", "grad", "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "least_squares", "linearize",
+    "load", "losses", "metrics", "minimize", "optimizers", "penalties", "plot", "recording", "schedules", "set_backend",
+    "show", "stop_gradient", "to_numpy", "use_backend", "value_and_grad", "vjp",
 ]  # fmt: skip

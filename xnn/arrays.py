@@ -29,6 +29,7 @@ __all__ = [
     "available_backends",
     "by_dlpack",
     "get_backend",
+    "isdtype",
     "namespace",
     "on_their_device",
     "one_library",
@@ -311,20 +312,21 @@ def available_backends() -> dict[str, str]:
 def owner(x: object) -> type[Backend] | None:
     """The backend whose library x is an array of; None for numbers, lists and anything else."""
     kind = type(x)
-    if kind not in _owners:
-        if hasattr(kind, "__wrapped_array__"):  # an array that carries a derivative has one of a library inside
-            return owner(x.__wrapped_array__)  # type: ignore[attr-defined]
-        found = None
-        for name in [*_BUILT_IN, *_classes]:
-            # An array of a library can only exist once that library has been imported.
-            if name in _classes or name in sys.modules:
-                with suppress(BackendError):
-                    candidate = _load(name)
-                    if candidate.owns(x):
-                        found = candidate
-                        break
-        _owners[kind] = found
-    return _owners[kind]
+    if kind in _owners:
+        return _owners[kind]
+    if hasattr(kind, "__wrapped_array__"):  # an array that carries a derivative has one of a library inside
+        return owner(x.__wrapped_array__)  # type: ignore[attr-defined]
+    found = None
+    for name in [*_BUILT_IN, *_classes]:
+        # An array of a library can only exist once that library has been imported.
+        if name in _classes or name in sys.modules:
+            with suppress(BackendError):
+                candidate = _load(name)
+                if candidate.owns(x):
+                    found = candidate
+                    break
+    _owners[kind] = found
+    return found
 
 
 def to_numpy(x: Any) -> Any:
@@ -377,9 +379,9 @@ def their_device(*values: Any) -> AbstractContextManager[Any]:
 
 def _first_array(values: Any) -> Any:
     for value in values:
-        if isinstance(value, (list, tuple, Mapping)):
+        if isinstance(value, (list, tuple)) or (owner(value) is None and isinstance(value, Mapping)):
             value = _first_array(value.values() if isinstance(value, Mapping) else value)
-        if value is not None and owner(value) is not None:
+        if owner(value) is not None:
             return value
     return None
 
@@ -397,6 +399,12 @@ def namespace(x: Array) -> Any:
     return array_api_compat.array_namespace(x)
 
 
+@functools.cache
+def isdtype(xp: Any, dtype: Any, kind: str | tuple[str, ...]) -> bool:
+    """xp.isdtype, remembered: NumPy's takes 2 µs, and a loss asks at every call."""
+    return bool(xp.isdtype(dtype, kind))
+
+
 def unify(**arrays: Any) -> tuple[Any, ...]:
     """The common namespace of the arrays, then the arrays themselves, in the order given.
 
@@ -411,9 +419,9 @@ def unify(**arrays: Any) -> tuple[Any, ...]:
         backend = get_backend()
         return (backend.xp, *(None if x is None else backend.asarray(x) for x in arrays.values()))
     # A namespace that records goes before the plain one.
-    first = min((arrays[name] for name in owners), key=lambda x: type(x) in _owners)
+    first = arrays[next((name for name in owners if type(arrays[name]) not in _owners), next(iter(owners)))]
     xp = namespace(first)
-    if all(x is None or name in owners for name, x in arrays.items()):
+    if len(owners) == len(arrays) or all(x is None or name in owners for name, x in arrays.items()):
         return (xp, *arrays.values())
     device = array_api_compat.device(first)
     return (

@@ -224,8 +224,7 @@ class Network:
         It predicts (no dropout, running statistics), computes in the library and the type of its
         arguments, and takes all parameters by name.
         """
-        missing = [name for name in self.layout.names if name not in parameters]
-        if missing or len(parameters) != len(self.layout.names):
+        if parameters.keys() != set(self.layout.names):
             raise KeyError(f"apply takes all parameters {list(self.layout.names)}; got {list(parameters)}")
         from xnn.autodiff import operate  # on use: many networks are only trained
 

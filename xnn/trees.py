@@ -7,13 +7,13 @@ dictionary is a structure when an array is found in it; a list of mere numbers, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from numbers import Number
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import array_api_compat
 
 from xnn.arrays import Array, get_backend, namespace, owner, to_numpy, unify
+from xnn.host import numpy
 
 __all__ = ["arrays", "is_structure", "leaves", "matching", "rebuild"]
 
@@ -21,12 +21,12 @@ __all__ = ["arrays", "is_structure", "leaves", "matching", "rebuild"]
 def is_structure(tree: Any) -> bool:
     """Whether this is a list, tuple or dictionary of arrays, and not an array itself."""
     if isinstance(tree, (list, tuple)):
-        return any(is_structure(x) or _is_array(x) for x in tree)
-    return isinstance(tree, Mapping)
+        return any(_is_array(x) or is_structure(x) for x in tree)
+    return isinstance(tree, dict) or (owner(tree) is None and isinstance(tree, Mapping))
 
 
 def _is_array(x: Any) -> bool:
-    return owner(x) is not None and not isinstance(x, Number)  # numpy.float64(1) counts as a number
+    return owner(x) is not None and not isinstance(x, numpy.number)  # numpy.float64(1) counts as a number
 
 
 def leaves(tree: Any, name: str) -> dict[str, Any]:
@@ -34,7 +34,14 @@ def leaves(tree: Any, name: str) -> dict[str, Any]:
     if not is_structure(tree):
         return {name: tree}
     items = tree.items() if isinstance(tree, Mapping) else enumerate(tree)
-    return {place: x for key, branch in items for place, x in leaves(branch, f"{name}[{key!r}]").items()}
+    found: dict[str, Any] = {}
+    for key, branch in items:
+        place = f"{name}[{key!r}]"
+        if _is_array(branch):
+            found[place] = branch
+        else:
+            found |= leaves(branch, place)
+    return found
 
 
 def rebuild(tree: Any, new: Iterable[Any]) -> Any:
@@ -46,9 +53,9 @@ def _rebuild(tree: Any, new: Iterator[Any]) -> Any:
     if not is_structure(tree):
         return next(new)
     if isinstance(tree, Mapping):
-        return {key: _rebuild(branch, new) for key, branch in tree.items()}
-    make: Callable[[Any], Any] = tuple if isinstance(tree, tuple) else list
-    return make(_rebuild(branch, new) for branch in tree)
+        return {key: next(new) if _is_array(x) else _rebuild(x, new) for key, x in tree.items()}
+    every = [next(new) if _is_array(x) else _rebuild(x, new) for x in tree]
+    return tuple(every) if isinstance(tree, tuple) else every
 
 
 def arrays(tree: Any, name: str = "theta") -> tuple[Any, list[Array]]:

@@ -33,13 +33,14 @@ class Reverse(Level):
         """Write it down."""
         xp = self.recording if isinstance(y, Traced) else self.xp
         keep: Any = y
-        if rule.reads != "xy" and not self.whole:
-            if "y" not in rule.reads:
+        reads, tape = rule.reads, self.tape
+        if reads != "xy" and not self.whole:
+            if "y" not in reads:
                 keep = Shape(y)
-            if "x" not in rule.reads:
+            if "x" not in reads:
                 args = tuple([a if m is None else Shape(a) for a, m in zip(args, marks, strict=True)])
-        self.tape.append((rule, keep, args, marks, options, xp))
-        return self.kind(y, self, len(self.tape) - 1)
+        tape.append((rule, keep, args, marks, options, xp))
+        return self.kind(y, self, len(tape) - 1)
 
     def pull(self, adjoints: dict[int, Array]) -> dict[int, Array]:
         """From ȳ at some places of the tape back to the arguments: their adjoints by place.
@@ -61,8 +62,7 @@ class Reverse(Level):
             for i, source in enumerate(marks):
                 if source is not None:
                     term = rule.pull(xp, i, g, y, args, options) if terms is None else terms[i]
-                    before = adjoints.get(source)
-                    adjoints[source] = term if before is None else before + term
+                    adjoints[source] = adjoints[source] + term if source in adjoints else term
         return done
 
     def push(self, tangents: dict[int, Array]) -> dict[int, Array]:

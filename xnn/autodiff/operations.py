@@ -28,8 +28,12 @@ class Node(Rule):
     joint = True
 
     def __init__(self, operation: Any, kept: tuple[Array, ...] | None, layer: int | None) -> None:
-        super().__init__(getattr(operation, "name", type(operation).__name__))
         self.operation, self.kept, self.layer = operation, kept, layer
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """That of the operation, for messages."""
+        return getattr(self.operation, "name", type(self.operation).__name__)
 
     def push(self, xp: Any, tangents: Any, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
         """J v by forward mode through the body."""
@@ -71,7 +75,7 @@ def operate(operation: Any, xp: Any, x: Array, *parameters: Array, layer: int | 
         return operation.forward(level.recording, *args)[0]
     values, marks = unmarked(level, args)
     kept = None
-    if innermost(values):
+    if innermost(values) is not None:
         y = operate(operation, level.xp, *values, layer=layer)
     else:
         y, kept = operation.forward(level.xp, *values)

@@ -92,7 +92,8 @@ class Elementwise(Rule):
         """G ∂y/∂xᵢ, summed over the axes along which xᵢ was broadcast."""
         if is_complex(g):
             return reduce_to(xp, xp.conj(self.partials[i](xp, xp.conj(g), y, *args)), args[i])
-        return reduce_to(xp, self.partials[i](xp, g, y, *args), args[i])
+        x, term = args[i], self.partials[i](xp, g, y, *args)
+        return term if term.shape == x.shape and term.dtype == x.dtype else reduce_to(xp, term, x)
 
 
 class Linear(Rule):

@@ -8,7 +8,7 @@ from typing import Any
 from array_api_compat import device
 
 from xnn import trees
-from xnn.arrays import Array, get_backend, namespace, owner, to_numpy
+from xnn.arrays import Array, get_backend, isdtype, namespace, owner, to_numpy
 from xnn.autodiff.recording import recording
 from xnn.autodiff.tracing import Traced, raw
 from xnn.autodiff.watching import reverse_level
@@ -46,8 +46,9 @@ class Tape:
         finally:
             level.open = False
         self.outputs = list(trees.leaves(self.result, "the result").items())
-        self.places = [y.mark if isinstance(y, Traced) and y.level is level else None for _, y in self.outputs]
-        self.y = [y.value if place is not None else y for (_, y), place in zip(self.outputs, self.places, strict=True)]
+        own = [y if isinstance(y, Traced) and y.level is level else None for _, y in self.outputs]
+        self.places = [None if y is None else y.mark for y in own]
+        self.y = [x if y is None else y.value for (_, x), y in zip(self.outputs, own, strict=True)]
 
     def value(self) -> Any:
         """The result, without the marks of this level."""
@@ -83,19 +84,15 @@ def floats(tree: Any, n: int) -> list[Array]:
             found[place] = x = get_backend().asarray(x)
             kind = owner(x)
         owners.add(kind)
-        if getattr(x, "requires_grad", False):  # PyTorch's own record of derivatives is not to grow here
+        if kind is None:
+            continue
+        if not isdtype(namespace(raw(x)), x.dtype, ("real floating", "complex floating")):
+            raise TypeError(f"{place}: a derivative is taken by floating-point numbers; got {x.dtype}")
+        if getattr(x, "requires_grad", False):  # its own record of derivatives is not to grow here
             found[place] = x.detach()
-        if kind is not None and (kind, x.dtype) not in _FLOATING:
-            xp = namespace(raw(x))
-            if not xp.isdtype(x.dtype, ("real floating", "complex floating")):
-                raise TypeError(f"{place}: a derivative is taken by floating-point numbers; got {x.dtype}")
-            _FLOATING.add((kind, x.dtype))
     if len(owners) == 1 and None not in owners:
         return list(found.values())
     return trees.arrays(tree, f"argument {n}")[1]
-
-
-_FLOATING: set[Any] = set()  # (library, data type) of floating-point numbers
 
 
 def zeros(x: Array) -> Array:
@@ -108,7 +105,7 @@ def zeros(x: Array) -> Array:
 def ones(x: Array) -> Array:
     """Ones like x."""
     x = raw(x)
-    return namespace(x).ones(x.shape, dtype=x.dtype, device=device(x))
+    return namespace(x).ones_like(x)
 
 
 def like(g: Any, tree: Any, arrays: Sequence[Array], name: str, liked: str) -> list[Array]:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import array_api_compat
 
-from xnn.arrays import Array, Backend, namespace, on_their_device, owner, to_numpy, unify
+from xnn.arrays import Array, Backend, isdtype, namespace, on_their_device, owner, to_numpy, unify
 from xnn.host import ndarray
 
 __all__ = ["Elementwise", "Loss"]
@@ -132,7 +132,7 @@ class Loss:
         ``seen`` is y as a NumPy array where its values may be looked at, else None.
         """
         check_examples(self, shape)
-        if not xp.isdtype(y.dtype, ("bool", "integral", "real floating")):
+        if not isdtype(xp, y.dtype, ("bool", "integral", "real floating")):
             raise TypeError(f"{type(self).__name__}: the targets must be real numbers; got {y.dtype}")
         if tuple(y.shape) != shape:
             n = shape[0]
@@ -153,15 +153,16 @@ class Loss:
     def _prepare(self, outputs: Any, targets: Any, weights: Any) -> tuple[Any, Array, Array, Array | None, Any]:
         name = type(self).__name__
         xp, a, y, w = unify(outputs=outputs, targets=targets, weights=weights)
-        if xp.isdtype(a.dtype, "integral"):
+        if isdtype(xp, a.dtype, "integral"):
             a = xp.astype(a, xp.__array_namespace_info__().default_dtypes()["real floating"])
-        if not xp.isdtype(a.dtype, "real floating"):
+        if not isdtype(xp, a.dtype, "real floating"):
             raise TypeError(f"{name}: the outputs must be real floating-point numbers; got {a.dtype}")
         shape = tuple(a.shape)
         a = a if a.ndim else xp.reshape(a, (1,))
         y = y if y.ndim else xp.reshape(y, (1,))
         y, kind = self.arrange(xp, y, tuple(a.shape), readable(y))
-        y = xp.astype(y, a.dtype if kind is None else getattr(xp, kind))
+        dtype = a.dtype if kind is None else getattr(xp, kind)
+        y = y if y.dtype == dtype else xp.astype(y, dtype)
         if a.ndim == 1:
             a, y = xp.reshape(a, (-1, 1)), xp.reshape(y, (-1, 1))
         if w is not None:
