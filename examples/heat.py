@@ -13,13 +13,12 @@ from _common import BLUE, adam_then_lbfgs, arguments, save_picture
 from matplotlib import pyplot
 
 import xnn
-from xnn.autodiff import derivatives, recording
 
 
 def main() -> None:
     options = arguments(__doc__)
     backend = xnn.get_backend()
-    xp = recording(backend.xp)  # its functions take arrays that carry a derivative, and plain ones
+    xp = xnn.recording(backend.xp)  # its functions take arrays that carry a derivative, and plain ones
     layers = [xnn.Dense(16), xnn.Tanh(), xnn.Dense(16), xnn.Tanh(), xnn.Dense(1)]
     network = xnn.Network(layers, inputs=2, dtype="float64", seed=0)
 
@@ -29,8 +28,8 @@ def main() -> None:
 
     def cost(parameters: Any) -> Any:
         """The mean of (u_t − u_xx)² over the grid, by series of one order in t and of two in x."""
-        _, u_t = derivatives(solution, 1, argnum=2)(parameters, x, t)
-        _, _, u_xx = derivatives(solution, 2, argnum=1)(parameters, x, t)
+        _, u_t = xnn.derivatives(solution, 1, argnum=2)(parameters, x, t)
+        _, _, u_xx = xnn.derivatives(solution, 2, argnum=1)(parameters, x, t)
         residual = (u_t - u_xx)[:, 0]
         return residual @ residual / residual.shape[0]
 

@@ -13,7 +13,6 @@ from _common import BLUE, RED, arguments, save_picture
 from matplotlib import pyplot
 
 import xnn
-from xnn.autodiff import derivatives
 
 
 def main() -> None:
@@ -28,7 +27,7 @@ def main() -> None:
 
     def cost(parameters: Any) -> Any:
         """The mean of (g′ + 2g)² over the points: g and g′ in forward mode, as series of one order."""
-        g, slope = derivatives(solution, 1, argnum=1)(parameters, x)
+        g, slope = xnn.derivatives(solution, 1, argnum=1)(parameters, x)
         residual = (slope + 2 * g)[:, 0]
         return residual @ residual / 10
 

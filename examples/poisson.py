@@ -13,7 +13,6 @@ from _common import BLUE, GREEN, adam_then_lbfgs, arguments, save_picture
 from matplotlib import pyplot
 
 import xnn
-from xnn.autodiff import derivatives
 
 POINTS = 20
 
@@ -31,7 +30,7 @@ def main() -> None:
 
     def cost(parameters: Any) -> Any:
         """The mean of the squared residuals: g″ in forward mode, as a Taylor series of two orders."""
-        _, _, curvature = derivatives(solution, 2, argnum=1)(parameters, x)
+        _, _, curvature = xnn.derivatives(solution, 2, argnum=1)(parameters, x)
         residual = (curvature + right_side)[:, 0]
         return residual @ residual / residual.shape[0]
 

@@ -425,23 +425,24 @@ def test_a_rule_against_pytorch(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in CASES if name not in PEERS_LACK["jax"]])
 def test_a_rule_against_jax(name):
-    """JAX's own derivative, and the second order of ours on its arrays."""
+    """JAX's own derivative, and the second order of ours on its arrays for the first case of each function."""
     jax = pytest.importorskip("jax")
     import array_api_compat
 
     function = CASES[name][0]
     x, v, g, _, adjoints, right = expected(name)
+    first = "," not in name and "(complex)" not in name  # the second order takes most of the time to compile
 
     @functools.partial(jax.jit, compiler_options=QUICK)
     def both(x, v, g):
         xp = array_api_compat.array_namespace(g)
         theirs = jax.vjp(lambda *x: function(xp, *x), *x)[1](jax.numpy.conj(g))
-        return theirs, jvp(grad(scalar(recording(xp), function, g)), x, v)[1]
+        return theirs, jvp(grad(scalar(recording(xp), function, g)), x, v)[1] if first else []
 
     theirs, second = both(*jax.tree.map(jax.numpy.asarray, (x, v, g)))
     for own, other in zip(adjoints, theirs, strict=True):  # JAX's convention has conjugates of ours
         assert error(own, np.conj(np.asarray(other))) < 1e-12
-    for own, other in zip(second, right, strict=True):
+    for own, other in zip(second, right, strict=first):
         assert error(np.asarray(own), other) < 1e-8
 
 
