@@ -73,6 +73,13 @@ def _reduction(op: str, x: Any, /, *, axis: Any = None, keepdims: bool = False, 
     return again()
 
 
+def _vecdot(a: Any, b: Any, /, *, axis: int = -1) -> Any:
+    a, b = defer(a), defer(b)
+    if type(a) is type(b) is Deferred and a.char == b.char and a.char in ("f", "d") and a.shape == b.shape:
+        return _reduction("sum", a * b, axis=axis)
+    return at_once("vecdot", a, b, axis=axis)
+
+
 def _mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     total = _reduction("sum", x, axis=axis, keepdims=keepdims)
     x = defer(x)
@@ -180,6 +187,7 @@ namespace: Any = _Namespace(
     | {op: partial(_reduction, op) for op in ("sum", "max", "min")}
     | {
         "where": _where, "astype": astype, "pow": power, "clip": _clip, "matmul": matmul, "mean": _mean,
+        "vecdot": _vecdot,
         "reshape": _reshape, "full": _full, "full_like": _full_like, "arange": _arange, "asarray": _asarray,
         "zeros": partial(_filled, 0.0), "ones": partial(_filled, 1.0),
         "zeros_like": lambda x, **options: _full_like(x, 0.0, **options),

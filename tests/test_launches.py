@@ -144,6 +144,15 @@ def test_an_epoch_waits_as_often_as_one_of_other_length(name):
     assert ten.h2d <= two.h2d + 1  # to join many costs CuPy uploads their addresses
 
 
+def test_clipping_adds_one_launch():
+    def a_step(**options):
+        epoch(64, **options)
+        two, ten = epoch(64, **options), epoch(320, **options)
+        return (ten.launch - two.launch) / 8
+
+    assert a_step(clip_norm=1.0, clip_value=0.5) <= a_step() + 1
+
+
 def test_a_step_with_all_settings_of_the_cost_takes_few_launches():
     layers, _, optimizer, targets, *_ = NETWORKS["three layers, Adam"]
     loss = xnn.CrossEntropy(label_smoothing=0.1, class_weights=tuple(range(1, 11)), ignore_index=3)

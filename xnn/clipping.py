@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from xnn.arrays import Array, on_their_device
+from xnn.arrays import Array, Backend, on_their_device
 from xnn.settings import number
 from xnn.trees import arrays, rebuild
 
-__all__ = ["clip_by_norm", "clip_by_value", "norm"]
+__all__ = ["clip", "clip_by_norm", "clip_by_value", "norm"]
 
 
 @on_their_device
@@ -32,9 +32,7 @@ def clip_by_norm(gradient: Any, max_norm: float) -> Any:
     xp, g = arrays(gradient, "gradient")
     if not g:
         return rebuild(gradient, g)
-    c = xp.minimum(limit / (norm(xp, g) + 1e-6), 1.0)
-    # With several data types, each array keeps its own.
-    return rebuild(gradient, [a * (c if c.dtype == a.dtype else xp.astype(c, a.dtype)) for a in g])
+    return rebuild(gradient, _shortened(xp, g, limit))
 
 
 @on_their_device
@@ -49,8 +47,30 @@ def clip_by_value(gradient: Any, limit: float) -> Any:
     """
     limit = number("limit", limit, "(0, inf]")
     xp, g = arrays(gradient, "gradient")
+    return rebuild(gradient, [_bounded(xp, a, limit) for a in g])
+
+
+def clip(backend: Backend, g: Array, limit: float | None, max_norm: float | None) -> Array:
+    """The flat gradient of a step, clipped by value and then by norm where these are given, in few kernels."""
+    if limit is None and max_norm is None:
+        return g
+    xp, clipped = backend.recorder, backend.defer(g)
+    if limit is not None:
+        clipped = _bounded(xp, clipped, limit)
+    if max_norm is not None:
+        (clipped,) = _shortened(xp, [clipped], max_norm)
+    return backend.compute([clipped])[0][0]
+
+
+def _bounded(xp: Any, a: Array, limit: float) -> Array:
     # xp.clip of array-api-compat looks at the values of the bounds, for which CuPy waits.
-    return rebuild(gradient, [xp.minimum(xp.maximum(a, -limit), limit) for a in g])
+    return xp.minimum(xp.maximum(a, -limit), limit)
+
+
+def _shortened(xp: Any, g: list[Array], limit: float) -> list[Array]:
+    c = xp.minimum(limit / (norm(xp, g) + 1e-6), 1.0)
+    # With several data types, each array keeps its own.
+    return [a * (c if c.dtype == a.dtype else xp.astype(c, a.dtype)) for a in g]
 
 
 def norm(xp: Any, g: list[Array]) -> Array:

@@ -22,7 +22,7 @@ from typing import Any
 from xnn.anomaly import watch
 from xnn.arguments import check_loss
 from xnn.backup import BackupAndRestore
-from xnn.clipping import clip_by_norm, clip_by_value
+from xnn.clipping import clip
 from xnn.data import ArrayData, Batch, IterableData, class_weights, columns, moments, source, split
 from xnn.errors import DivergenceWarning
 from xnn.evaluation import measure
@@ -217,10 +217,7 @@ def _epoch(
         cost, g, outputs = network.differentiate(x, y, weights, loss, penalty, packed=True)
         if run.tol is not None and run.stop_on == "gradient":
             run.total = g * x.shape[0] if run.total is None else run.total + g * x.shape[0]
-        if run.clip_value is not None:
-            g = clip_by_value(g, run.clip_value)
-        if run.clip_norm is not None:
-            g = clip_by_norm(g, run.clip_norm)
+        g = clip(backend, g, run.clip_value, run.clip_norm)
         if problem is not None:
             g = xp.asarray(g, copy=True)  # it may be kept, and the next step of a plan changes it
             θ, run.state = optimizer.step(problem, network.flat, cost, g, run.state, run.lr_scale)
