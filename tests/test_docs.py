@@ -20,6 +20,7 @@ def test_the_pages_are_found():
     assert sum(len(blocks(page)) for page in PAGES) > 15
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras on PyTorch
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
 def test_every_block_of_a_page_runs_after_those_before_it(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

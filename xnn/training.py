@@ -164,14 +164,25 @@ def fit(
                 endings.callback(listener.on_train_end, run)
             endings.callback(lambda: setattr(run.history, "stop_reason", run.reason))
             try:
-                network.learn_statistics(lambda f: moments(f, data))  # before: listeners may use the network
-                for listener in listeners:
-                    listener.on_train_begin(run)
+                _begin(run)
                 with room(network, min(n for n in (batch_size, data.samples, 2**31) if n), training=True):
                     _epochs(run, interrupted)
             except KeyboardInterrupt:  # raised by a callback, or while data was read
                 run.stop(f"interrupted in epoch {run.epoch + 1}")
     return run.history
+
+
+def _begin(run: Run) -> None:
+    """Learn the statistics of the data and tell the listeners; where one fails, the network is as it was."""
+    network = run.network
+    before = network.snapshot()
+    try:
+        network.learn_statistics(lambda f: moments(f, run.data))  # before: listeners may use the network
+        for listener in run.callbacks:
+            listener.on_train_begin(run)
+    except Exception:
+        network.restore(before)
+        raise
 
 
 def _epochs(run: Run, interrupted: Callable[[], bool]) -> None:

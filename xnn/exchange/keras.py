@@ -34,7 +34,8 @@ def from_keras(
 
     Returns:
         The network, which predicts what the model does. ``Dense`` with an activation becomes two layers; kernels
-        are transposed, since Keras writes x W.
+        are transposed, since Keras writes x W. The arrays of a model in float64 come whole, but on PyTorch and JAX
+        Keras multiplies and normalizes in float32 even then; its own predictions are the ones that are 1e-6 off.
 
     Raises:
         ImportError: where Keras (with one of its backends) is not installed.

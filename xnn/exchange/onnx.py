@@ -24,6 +24,9 @@ def to_onnx(network: Any, path: Any = None) -> Any:
         session = onnxruntime.InferenceSession("digits.onnx")
         (outputs,) = session.run(None, {"x": x.astype("float32")})
 
+    It takes seconds for each Dense or normalization, however large: ndonnx works out the values of all constants as
+    it goes, in a session of onnxruntime for every one, and cannot do without them. The file has no trace of that.
+
     Raises:
         ImportError: where onnx or ndonnx is not installed.
         ValueError: for a layer of one's own that does what ONNX cannot; it names the layer.
