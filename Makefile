@@ -6,7 +6,7 @@
 # make check      format, lint, types
 # make examples   every example with small settings     make examples BACKEND=torch
 # make docs       the documentation, into build/docs; runs the examples
-# make bench      side by side with PyTorch, JAX and scikit-learn; writes docs/benchmarks.md
+# make bench      side by side with PyTorch, JAX, scikit-learn, Keras and autograd; writes docs/benchmarks.md and .png
 # make bench-autodiff  derivatives side by side with autograd, PyTorch and JAX; writes docs/benchmarks_autodiff.md
 #
 # CuPy, on the GPU or, where there is none, on an emulated device that is built first (tests/cudacpu/README.md):
@@ -110,6 +110,7 @@ docs: $(VENV)/.installed-docs
 	@echo "read build/docs/index.html"
 
 bench: $(VENV)/.installed-all
+	$(PY) -m pip install --quiet --disable-pip-version-check autograd keras
 	$(PY) benchmarks/run.py --output docs/benchmarks.md
 
 bench-autodiff: $(VENV)/.installed-all

@@ -1,6 +1,6 @@
 """The contenders: each makes a function that runs one round of steps and says how many it was.
 
-Every contender is a function (workload, x, y) -> round, where x and y hold ``BATCHES`` batches as NumPy
+Every contender is a function (workload, x, y) -> round, where x and y hold ``workload.batches`` batches as NumPy
 arrays, and ``round()`` trains on each of them once (or predicts the first one) and returns the number of steps.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from peers import autograd_numpy, keras_on_jax, torch_compiled
 from workloads import Workload
 
 __all__ = ["CONTENDERS"]
 
-BATCHES = 20
 Round = Callable[[], int]
 
 
@@ -33,13 +33,13 @@ def xnn_on(backend: str) -> Callable[[Workload, Any, Any], Round]:
         x, y = (network.backend.asarray(a) for a in (x, y))
         if w.predict:
             one = x[: w.batch]
-            return lambda: len([network.predict(one) for _ in range(BATCHES)])
+            return lambda: len([network.predict(one) for _ in range(w.batches)])
         optimizer = xnn.Adam() if w.optimizer == "adam" else xnn.SGD(lr=1e-3, momentum=0.9)
-        loss, epochs = xnn.CrossEntropy(), 5 if max(w.sizes) < 500 else 1
+        loss, epochs = xnn.CrossEntropy(), 5 if max(w.sizes) < 500 and w.batches <= 20 else 1
 
         def round() -> int:
             network.fit(x, y, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=w.batch)
-            return BATCHES * epochs
+            return w.batches * epochs
 
         return round
 
@@ -66,7 +66,7 @@ def pytorch(fused: bool) -> Callable[[Workload, Any, Any], Round]:
 
             def predict() -> int:
                 with torch.inference_mode():
-                    return len([model(xs[0]) for _ in range(BATCHES)])
+                    return len([model(xs[0]) for _ in range(w.batches)])
 
             return predict
         if w.optimizer == "adam":
@@ -80,7 +80,7 @@ def pytorch(fused: bool) -> Callable[[Workload, Any, Any], Round]:
                 optimizer.zero_grad()
                 loss(model(a), b).backward()
                 optimizer.step()
-            return BATCHES
+            return w.batches
 
         return round
 
@@ -112,10 +112,10 @@ def jax_jit(w: Workload, x: Any, y: Any) -> Round:
     def cost(θ: Any, a: Any, b: Any) -> Any:
         return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(outputs(θ, a)), b[:, None], axis=1))
 
-    xs, ys = [jnp.asarray(a) for a in np.split(x, BATCHES)], [jnp.asarray(b) for b in np.split(y, BATCHES)]
+    xs, ys = [jnp.asarray(a) for a in np.split(x, w.batches)], [jnp.asarray(b) for b in np.split(y, w.batches)]
     if w.predict:
         run = jax.jit(outputs)
-        return lambda: len([run(θ, xs[0]).block_until_ready() for _ in range(BATCHES)])
+        return lambda: len([run(θ, xs[0]).block_until_ready() for _ in range(w.batches)])
 
     def adam(θ: Any, m: Any, v: Any, t: Any, a: Any, b: Any) -> Any:
         c, g = jax.value_and_grad(cost)(θ, a, b)
@@ -138,7 +138,7 @@ def jax_jit(w: Workload, x: Any, y: Any) -> Round:
         for a, b in zip(xs, ys, strict=True):
             *state[:], c = step(*state, a, b)
         c.block_until_ready()
-        return BATCHES
+        return w.batches
 
     return round
 
@@ -161,11 +161,11 @@ def scikit_learn(w: Workload, x: Any, y: Any) -> Round:
     classes = np.arange(w.sizes[-1])
     model.partial_fit(x, y, classes=classes)
     if w.predict:
-        return lambda: len([model.predict_proba(x[: w.batch]) for _ in range(BATCHES)])
+        return lambda: len([model.predict_proba(x[: w.batch]) for _ in range(w.batches)])
 
     def round() -> int:
         model.partial_fit(x, y)
-        return BATCHES
+        return w.batches
 
     return round
 
@@ -175,6 +175,9 @@ CONTENDERS: dict[str, Callable[[Workload, Any, Any], Round]] = {
     "xnn on torch": xnn_on("torch"),
     "PyTorch": pytorch(fused=False),
     "PyTorch, fused optimizer": pytorch(fused=True),
+    "torch.compile": torch_compiled,
     "JAX jit": jax_jit,
     "scikit-learn": scikit_learn,
+    "Keras on JAX": keras_on_jax,
+    "autograd": autograd_numpy,
 }

@@ -1,49 +1,64 @@
 """Side by side with its peers: every contender in a process of its own, all interleaved in one run.
 
-    python benchmarks/run.py [--cores 1] [--rounds 7] [--seconds 0.3] [--only WORDS] [--output docs/benchmarks.md]
+    python benchmarks/run.py [--part steps two slopes around] [--only WORDS] [--output docs/benchmarks.md]
 
-Prints, and writes where ``--output`` says, a Markdown table of medians in µs a step, with the ratio to
-xnn and the spread (half the distance of the quartiles).
+Every row is written as soon as it is measured: to a history by commit beside the page, ``benchmarks.csv``, of
+which the page, ``benchmarks.md``, and its picture, ``benchmarks.png``, show the last figures of this commit. So
+the parts may be run one after the other, and an interrupted run leaves what it measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
-import platform
 import re
+import select
 import statistics
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import whole
 from contenders import CONTENDERS
-from workloads import WORKLOADS, Workload
+from page import Row, page
+from workloads import SLOPES, WORKLOADS, Workload
 
 FOLDER = Path(__file__).parent
-NEEDS = {"xnn": "numpy", "xnn on torch": "torch", "JAX jit": "jax", "scikit-learn": "scikit-learn"}
+NEEDS = {
+    "xnn": "numpy", "JAX jit": "jax", "scikit-learn": "scikit-learn", "Keras on JAX": "keras", "autograd": "autograd"
+}  # fmt: skip
+PARTS = ["steps", "two", "slopes", "around"]
+LIMIT = 120.0  # seconds for a contender to get ready, which may mean to compile, beside what it is to measure
 
 
 class Worker:
     """The other end of ``worker.py``."""
 
     def __init__(self, name: str, cores: int) -> None:
-        command = [sys.executable, str(FOLDER / "worker.py"), name, str(cores)]
+        command = [sys.executable, "-W", "ignore", str(FOLDER / "worker.py"), name, str(cores)]
+        self.name = name
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def time(self, workload: Workload, seconds: float) -> float | None:
-        """µs a step; None where the contender does not take part."""
+        """µs a step; None where the contender does not take part, takes too long or died."""
+        if self.process.poll() is not None:
+            return None
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps({"workload": asdict(workload), "seconds": seconds}) + "\n")
         self.process.stdin.flush()
-        line = self.process.stdout.readline()
+        ready, _, _ = select.select([self.process.stdout], [], [], LIMIT + seconds)
+        line = self.process.stdout.readline() if ready else ""
         if not line:
-            raise SystemExit("a contender died; its message stands above")
+            print(f"{self.name}: no answer for {workload.name}; it is left out from here on", file=sys.stderr)
+            self.process.kill()
+            self.process.wait()
+            return None
         return json.loads(line)["µs"]  # type: ignore[no-any-return]
 
 
@@ -59,86 +74,73 @@ def installed() -> dict[str, str]:
     return found
 
 
-def measure(cores: int, rounds: int, seconds: float, words: str) -> dict[Workload, dict[str, list[float]]]:
-    """All times by workload and contender; the contenders take turns."""
-    workers = {name: Worker(name, cores) for name in installed()}
-    results: dict[Workload, dict[str, list[float]]] = {}
-    for workload in WORKLOADS:
-        if not re.search(words, workload.name):
-            continue
-        times: dict[str, list[float]] = {name: [] for name in workers}
-        for _ in range(rounds):
-            for name, worker in workers.items():
-                value = worker.time(workload, seconds)
-                if value is not None:
-                    times[name].append(value)
-        results[workload] = times
-        print(workload.name, {name: round(statistics.median(t)) for name, t in times.items() if t}, file=sys.stderr)
-    for worker in workers.values():
-        worker.process.terminate()
-    return results
+def measure(
+    workloads: list[Workload], names: list[str], cores: int, rounds: int, seconds: float
+) -> Iterator[list[Row]]:
+    """The rows of a workload, contender by contender; the contenders take turns."""
+    workers = {name: Worker(name, cores) for name in names}
+    try:
+        for workload in workloads:
+            times: dict[str, list[float]] = {name: [] for name in workers}
+            for _ in range(rounds):
+                for name, worker in workers.items():
+                    value = worker.time(workload, seconds)
+                    if value is not None:
+                        times[name].append(value)
+            yield [_row(cores, workload.name, name, found) for name, found in times.items() if found]
+    finally:
+        for worker in workers.values():
+            worker.process.terminate()
 
 
-def table(results: dict[Workload, dict[str, list[float]]]) -> str:
-    """Markdown: medians in µs, in brackets the ratio to xnn, and ± the spread."""
-    names = list(next(iter(results.values())))
-    lines = ["| network | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
-    for workload, times in results.items():
-        mine = statistics.median(times["xnn"])
-        cells = [_cell(times[name], None if name == "xnn" else mine) for name in names]
-        lines.append(f"| {workload.name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def _row(cores: int, what: str, name: str, found: list[float]) -> Row:
+    low, middle, high = statistics.quantiles(found, n=4) if len(found) > 1 else [found[0]] * 3
+    return Row(cores, what, name, middle, (high - low) / 2)
 
 
-def _cell(times: list[float], mine: float | None) -> str:
-    if not times:
-        return "–"
-    low, middle, high = statistics.quantiles(times, n=4) if len(times) > 1 else [times[0]] * 3
-    ratio = "" if mine is None else f" ({middle / mine:.2f}×)"
-    return f"{middle:,.0f} ± {(high - low) / 2:,.0f}{ratio}"
-
-
-def machine() -> str:
-    """The processor, and the versions."""
-    name = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            name = line.partition(":")[2].strip()
-            break
-    libraries = sorted({f"numpy {version('numpy')}", *installed().values()})
-    return f"{name}; Python {platform.python_version()}; {', '.join(libraries)}"
+def parts(chosen: list[str], rounds: int, seconds: float, words: str) -> Iterator[list[Row]]:
+    """The rows of these parts of the benchmark."""
+    names = list(installed())
+    if "steps" in chosen:
+        yield from measure([w for w in WORKLOADS if re.search(words, w.name)], names, 1, rounds, seconds)
+    if "two" in chosen:
+        several = [n for n in names if n not in ("torch.compile", "autograd", "Keras on JAX")]
+        yield from measure([w for w in WORKLOADS[:6] if re.search(words, w.name)], several, 2, rounds, seconds)
+    if "slopes" in chosen:
+        several = [n for n in names if n in ("xnn", "PyTorch, fused optimizer", "JAX jit")]
+        every = [w for slope in SLOPES.values() for w in slope.values() if re.search(words, w.name)]
+        yield from measure(every, several, 1, min(rounds, 5), seconds)
+    if "around" in chosen:
+        for what, found in whole.measure(min(rounds, whole.ROUNDS), words):
+            yield [_row(1, what, name, values) for name, values in found.items() if values]
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS, help="steps on one core, on two, …")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.3)
-    parser.add_argument("--only", default="", help="only networks whose name holds this regular expression")
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--seconds", type=float, default=0.2, help="of one contender in one round")
+    parser.add_argument("--only", default="", help="only rows whose name holds this regular expression")
+    parser.add_argument("--output", type=Path, default=Path("output/benchmarks.md"))
     options = parser.parse_args()
-    results = measure(options.cores, options.rounds, options.seconds, options.only)
-    text: Any = table(results)
-    print(text)
-    if options.output:
-        clock = "processor time" if options.cores == 1 else "time by the clock"
-        about = f"Medians of {options.rounds} interleaved rounds ± half the distance of the quartiles, µs a step "
-        about += f"({clock}) on {options.cores} core(s); in brackets the ratio to xnn. {machine()}."
-        around = "\n".join(f"| {what} | {' | '.join(cells)} |" for what, *cells in whole.measure())
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(
-            f"# Side by side\n\n{about}\n\n{text}\n\n## Around the steps\n\n"
-            f"Medians of {whole.ROUNDS} processes each, in turn, on one core.\n\n"
-            f"| | xnn | PyTorch | scikit-learn |\n|---|---|---|---|\n{around}\n\nTo repeat it: `make bench`.\n"
-        )
-        history = options.output.parent / "benchmarks.csv"  # by commit: what was fast shall stay fast
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-        with history.open("a", encoding="utf-8") as file:
-            for workload, times in results.items():
-                medians = [f"{statistics.median(times[name]):.1f}" if times.get(name) else "" for name in CONTENDERS]
-                words = workload.name.replace(",", ";")
-                file.write(",".join([commit.stdout.strip(), str(options.cores), words, *medians]) + "\n")
+    history = options.output.with_suffix(".csv")
+    history.parent.mkdir(parents=True, exist_ok=True)
+    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    commit, libraries = found.stdout.strip(), sorted({f"numpy {version('numpy')}", *installed().values()})
+    begin = time.perf_counter()
+    for rows in parts(options.part, options.rounds, options.seconds, options.only):
+        if not rows:
+            continue
+        fresh = not history.exists()
+        with history.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if fresh:
+                writer.writerow(["commit", *Row._fields])
+            writer.writerows([commit, r.cores, r.what, r.contender, f"{r.median:.4g}", f"{r.spread:.2g}"] for r in rows)
+        page(options.output, commit, libraries)
+        print(f"{time.perf_counter() - begin:4.0f} s  {rows[0].what}:", end=" ", file=sys.stderr)
+        print(", ".join(f"{r.contender} {r.median:.4g}" for r in rows), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ Each figure comes from a process of its own that is pinned to one core; the cont
 from __future__ import annotations
 
 import os
-import statistics
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
 __all__ = ["ROUNDS", "measure"]
 
@@ -115,22 +116,18 @@ print(min(seconds(fit) for _ in range(30)) / min(seconds(bare) for _ in range(30
 ]  # fmt: skip
 
 
-def measure() -> list[list[str]]:
-    """Rows of a table: what is measured, and the medians of xnn, PyTorch and scikit-learn."""
-    rows = []
+def measure(rounds: int = ROUNDS, words: str = "") -> Iterator[tuple[str, dict[str, list[float]]]]:
+    """What is measured, and the figures of xnn, PyTorch and scikit-learn."""
     for what, programs in MEASURES:
+        if not re.search(words, what):
+            continue
         found: dict[str, list[float]] = {name: [] for name in programs}
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for name, program in programs.items():
                 value = _run(program)
                 if value is not None:
                     found[name].append(value)
-        cells = [
-            f"{statistics.median(found[n]):,.2f}" if found.get(n) else "–" for n in ("xnn", "PyTorch", "scikit-learn")
-        ]
-        rows.append([what, *cells])
-        print(*rows[-1], sep=" | ", file=sys.stderr)
-    return rows
+        yield what, found
 
 
 def _run(program: str) -> float | None:
@@ -148,4 +145,5 @@ def _run(program: str) -> float | None:
 
 
 if __name__ == "__main__":
-    measure()
+    for row in measure():
+        print(*row)

@@ -16,7 +16,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = str(cores)
 
 import numpy as np  # noqa: E402 (after the number of threads is set)
-from contenders import BATCHES, CONTENDERS  # noqa: E402
+from contenders import CONTENDERS  # noqa: E402
 from workloads import Workload  # noqa: E402
 
 # xnn's NumPy backend makes glibc keep freed memory; it works for the whole process, so all get the same.
@@ -36,7 +36,7 @@ for line in sys.stdin:
     try:
         if w not in rounds:
             rng = np.random.default_rng(0)
-            n = w.batch * BATCHES
+            n = w.batch * w.batches
             x, y = rng.normal(size=(n, w.sizes[0])).astype(w.dtype), rng.integers(0, w.sizes[-1], n)
             rounds.clear()  # one at a time: no contender has the memory of another workload to carry
             rounds[w] = CONTENDERS[name](w, x, y)
