@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from array_api_compat import device
+
 from xnn.arrays import Array
 
 __all__ = ["Elementwise", "Linear", "Rule", "Shape", "cast", "conj", "fit", "is_complex", "reduce_to"]
@@ -122,7 +124,7 @@ class Linear(Rule):
         replaced = []
         for i, (t, x) in enumerate(zip(tangents, args, strict=True)):
             if t is None and i in self.linear:
-                t = xp.zeros(x.shape, dtype=x.dtype, device=other.device) if hasattr(x, "shape") else 0.0
+                t = xp.zeros(x.shape, dtype=x.dtype, device=device(other)) if hasattr(x, "shape") else 0.0
             replaced.append(x if t is None else t)
         if self.function and hasattr(xp, "base_namespace"):  # a namespace that records: tangents may be traced
             return xp.apply(self, tuple(replaced), options)
