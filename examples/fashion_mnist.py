@@ -1,8 +1,9 @@
 """Fashion-MNIST: a network tells ten kinds of clothes apart, on 60,000 real pictures of 28×28 pixels.
 
 It learns with dropout and a step size that falls to zero along a cosine. What it takes for something else, it often
-takes for something that looks alike: a shirt for a T-shirt, a sneaker for an ankle boot. ``--quick`` learns from
-3,000 of the pictures.
+takes for something that looks alike: a shirt for a T-shirt, a sneaker for an ankle boot. The test accuracy is
+0.9011 (NumPy, seed 0), after 80 seconds of processor time in all, with one thread. ``--quick`` learns from 3,000 of
+the pictures.
 
 The data come with the Debian package dataset-fashion-mnist, or from the network; see xnn.datasets.
 """

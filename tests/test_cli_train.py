@@ -257,6 +257,17 @@ def test_on_every_backend(run, backend, monkeypatch):
     assert "accuracy" in out
 
 
+def test_a_picture_that_cannot_be_drawn_is_refused_before_the_training(run, tmp_path):
+    pytest.importorskip("matplotlib", reason="knows the endings")
+    plants("p.csv")
+    fails(
+        run, "x.doc: no picture has the ending .doc; .*png", "train", "p.csv", "--target", "kind", "--picture", "x.doc"
+    )
+    assert not (tmp_path / "model.safetensors").exists()
+    assert run("train", "p.csv", "--target", "kind", *QUICK)[0] == 0
+    fails(run, "ending .doc", "evaluate", "model.safetensors", "p.csv", "--picture", "x.doc")
+
+
 def test_predictions_are_written_whole_or_not_at_all(run, tmp_path, monkeypatch):
     plants("p.csv")
     assert run("train", "p.csv", "--target", "kind", *QUICK)[0] == 0

@@ -7,7 +7,7 @@ import argparse
 from xnn.cli.model import load_model
 from xnn.cli.options import Parser, backend_of, common_options, table_of, table_options
 from xnn.cli.places import place
-from xnn.cli.report import figures, picture
+from xnn.cli.report import check_picture, figures, picture
 
 __all__ = ["ABOUT", "EXAMPLES", "USAGE", "arguments", "run"]
 
@@ -34,7 +34,7 @@ def arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the figures."""
-    image = place(options.picture, options.data, options.model) if options.picture else None
+    image = check_picture(place(options.picture, options.data, options.model)) if options.picture else None
     network, encoding = load_model(options.model, backend_of(options))
     table = table_of(options)
     complete = encoding.complete(table)

@@ -11,7 +11,7 @@ from xnn.history import History
 from xnn.host import ndarray, numpy
 from xnn.metrics import confusion_matrix
 
-__all__ = ["figures", "picture"]
+__all__ = ["check_picture", "figures", "picture"]
 
 _CLASSES = 30  # more of them make no table that can be read
 _SIDE = 4.8  # inches of a panel
@@ -44,6 +44,22 @@ def _of_numbers(y: ndarray, a: ndarray) -> str:
         f"  mean absolute error      {numpy.abs(error).mean():.5g}\n"
         f"  root mean squared error  {square**0.5:.5g}   (always the mean would be {spread**0.5:.5g})"
     )
+
+
+def check_picture(path: Path) -> Path:
+    """The path, if matplotlib can draw to a file with such an ending, or is not there.
+
+    Raises:
+        ValueError: with the endings that it knows.
+    """
+    try:
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError:
+        return path
+    known = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix and path.suffix[1:].lower() not in known:
+        raise ValueError(f"{path}: no picture has the ending {path.suffix}; known are: {', '.join(sorted(known))}")
+    return path
 
 
 def picture(path: Path, data: Dataset, y: ndarray, outputs: ndarray, history: History | None) -> str:

@@ -10,7 +10,7 @@ from xnn.cli.learning import LOSSES, OPTIMIZERS, learn_rows
 from xnn.cli.model import ACTIVATIONS, with_table
 from xnn.cli.options import choice, names, real, whole_number
 from xnn.cli.places import place
-from xnn.cli.report import figures, picture
+from xnn.cli.report import check_picture, figures, picture
 from xnn.cli.rows import divide
 from xnn.datasets.encoding import MISSING_VALUES
 from xnn.datasets.learn import learn
@@ -108,7 +108,9 @@ def arguments(parser: given.Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train, report, draw, save; 130 where Ctrl-C has ended the training."""
     output = place(options.output, options.data)
-    image = None if options.no_picture else place(options.picture or output.with_suffix(".png"), options.data)
+    image = None
+    if not options.no_picture:
+        image = check_picture(place(options.picture or output.with_suffix(".png"), options.data))
     backend = given.backend_of(options)
     table = given.table_of(options)
     if options.target is None:
