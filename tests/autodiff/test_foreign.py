@@ -203,3 +203,18 @@ def test_what_array_api_extra_does_in_place_is_refused():
     ):
         with pytest.raises(TypeError, match="derivative"):
             jvp(f, xp.asarray(M), xp.asarray(M))
+
+
+def test_functions_of_cupy(backend):
+    if backend.name != "cupy":
+        pytest.skip("functions of CuPy's own")
+    import cupy
+
+    x = backend.asarray([1.0, 2.0])
+
+    def f(x):
+        return cupy.sum(cupy.sin(x) * cupy.exp(x)) + cupy.sum(cupy.sum(x[:, None] * x, axis=0, keepdims=True)[0, :])
+
+    a = backend.to_numpy(x)
+    expected = (np.sin(a) + np.cos(a)) * np.exp(a) + 2 * a.sum()
+    np.testing.assert_allclose(backend.to_numpy(grad(f)(x)), expected, rtol=1e-6)

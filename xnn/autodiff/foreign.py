@@ -34,7 +34,7 @@ _KEYWORDS = {"axis": "axis", "keepdims": "keepdims", "dtype": "dtype", "ddof": "
 
 def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
     """A ufunc of traced arrays; ``a += x`` for a plain array a binds a to a new array."""
-    name = called.__name__
+    name = called.__name__.removeprefix("cupy_")
     if options:
         options = {key: value for key, value in options.items() if value is not None}
     if method == "outer" and not options and len(args) == 2:

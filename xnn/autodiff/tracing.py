@@ -162,7 +162,7 @@ def _method(name: str, *positional: str) -> Any:
     """A method that is the function of this name; the options named may be given by position."""
 
     def method(self: Traced, *args: Any, **options: Any) -> Array:
-        options.update(zip(positional, args, strict=False))
+        options.update((key, x) for key, x in zip(positional, args, strict=False) if x is not None)
         return getattr(self.level.recording, name)(self, **options)
 
     return method
@@ -237,11 +237,11 @@ class Traced:
 
     # -- Methods that code written with NumPy uses ---------------------------------------------------------------
 
-    sum = _method("sum", "axis")
-    mean = _method("mean", "axis")
-    max = _method("max", "axis")
-    min = _method("min", "axis")
-    prod = _method("prod", "axis")
+    sum = _method("sum", "axis", "dtype", "out", "keepdims")  # cupy.sum calls it with all four
+    mean = _method("mean", "axis", "dtype", "out", "keepdims")
+    max = _method("max", "axis", "out", "keepdims")
+    min = _method("min", "axis", "out", "keepdims")
+    prod = _method("prod", "axis", "dtype", "out", "keepdims")
 
     dot, std, var, trace, repeat, take = map(_of_numpy, ("dot", "std", "var", "trace", "repeat", "take"))
     cumsum, cumprod, clip, squeeze, swapaxes = map(_of_numpy, ("cumsum", "cumprod", "clip", "squeeze", "swapaxes"))
@@ -319,6 +319,10 @@ class Traced:
 
     def __array_ufunc__(self, function: Any, method: str, *args: Any, **options: Any) -> Any:
         return self.level.recording.ufunc(function, method, args, options)
+
+    def __cupy_override_elementwise_kernel__(self, function: Any, *args: Any, **options: Any) -> Any:
+        """CuPy's way to hand cupy.sin(x) over."""
+        return self.level.recording.ufunc(function, "__call__", args, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         return self.level.recording.function(function, args, options)
