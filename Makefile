@@ -31,6 +31,8 @@ ARCHITECTURES ?= 75 80 90 100 120
 WHEEL   := .venv-cupy
 DPNP    := .venv-dpnp
 ON_CUPY := tests/cudacpu/on-cupy
+# The tests that compute on a backend, or are about CuPy; the others have nothing to do with it.
+THERE   := -k "cupy or launches or devices or gpu"
 # The tests of operations and one training run.
 PARTS   := tests/layers tests/test_losses.py tests/test_optimizers.py tests/test_same_numbers.py
 
@@ -72,7 +74,7 @@ test-dpnp: $(DPNP)/.installed
 
 test-cupy: $(VENV)/.installed-test
 	@rm -rf $(KERNELS)
-	CUDACPU_DUMP=$(abspath $(KERNELS)) $(ON_CUPY) $(PY) -m pytest -n 2 --backend cupy
+	CUDACPU_DUMP=$(abspath $(KERNELS)) $(ON_CUPY) $(PY) -m pytest -n 2 --backend cupy $(THERE)
 
 # The emulation itself against NumPy, then xnn on it.
 test-cupy-orders: $(VENV)/.installed-test
@@ -80,7 +82,7 @@ test-cupy-orders: $(VENV)/.installed-test
 		CUDACPU_ORDER=$$order $(ON_CUPY) --emulated $(PY) tests/cudacpu/check_fidelity.py || exit 1; \
 	done
 	CUDACPU_ORDER=1 $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy $(PARTS)
-	CUDACPU_ORDER=2 $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy
+	CUDACPU_ORDER=2 $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy $(THERE)
 	CUDACPU_NOPOOL=1 $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy $(PARTS)
 	CUDACPU_DEVICES=2 $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy $(PARTS) tests/test_devices.py
 
