@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from xnn.arrays import to_numpy
 from xnn.cli.model import load_model
 from xnn.cli.options import Parser, backend_of, common_options, table_of, table_options
 from xnn.cli.places import place
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     table = table_of(options)
     complete = encoding.complete(table)
     data = encoding.dataset(complete)
-    outputs = network.backend.to_numpy(network.predict(data.x))
+    outputs = to_numpy(network.predict(data.x))
     left_out = f" ({len(table) - len(complete)} more lack a value)" if len(complete) < len(table) else ""
     print(f"{options.model} on the {len(complete)} rows of {options.data}{left_out}:")
     print(figures(data, data.y, outputs))

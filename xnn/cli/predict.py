@@ -8,6 +8,7 @@ import io
 import sys
 from dataclasses import replace
 
+from xnn.arrays import to_numpy
 from xnn.atomic import replacing
 from xnn.cli.model import load_model, probabilities
 from xnn.cli.options import Parser, backend_of, choice, common_options, names, table_of, table_options
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     needed = replace(encoding, missing="mean" if encoding.missing == "mean" else "error")
     rows = replace(table, columns=columns)
     x = needed.inputs(needed.complete(rows), unseen=options.unseen)
-    outputs = network.backend.to_numpy(network.predict(x))
+    outputs = to_numpy(network.predict(x))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*options.keep, *_names(encoding, options.probabilities)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from xnn.arrays import to_numpy
 from xnn.cli import options as given
 from xnn.cli.learning import LOSSES, OPTIMIZERS, learn_rows
 from xnn.cli.model import ACTIVATIONS, with_table
@@ -130,7 +131,7 @@ def run(options: argparse.Namespace) -> int:
         network, history = learn_rows(rows, backend, options)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("; no network was saved") from None
-    outputs = backend.to_numpy(network.predict(test.x)) if len(test.y) else None
+    outputs = to_numpy(network.predict(test.x)) if len(test.y) else None
     if outputs is not None:
         print(f"\non the {len(test.y)} rows of the test:\n{figures(test, test.y, outputs)}\n")
     with_table(network, encoding).save(output)
