@@ -289,8 +289,8 @@ def killed_at_random(folder, kills):
     assert sorted(os.listdir(folder)) == ["log.csv", "run"], "leftovers are swept"
 
 
-def test_killed_at_ten_random_moments(tmp_path):
-    killed_at_random(tmp_path, 10)
+def test_killed_at_five_random_moments(tmp_path):
+    killed_at_random(tmp_path, 5)
 
 
 @pytest.mark.slow

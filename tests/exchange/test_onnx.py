@@ -67,8 +67,8 @@ def test_every_layer(layer, inputs, dtype):
 def whole(backend="numpy", dtype="float32"):
     rng = np.random.default_rng(0)
     built = [
-        xnn.Reshape((2, 4)), xnn.Standardize(), xnn.Dense(6), xnn.LayerNorm(), xnn.GELU(), xnn.Flatten(),
-        xnn.Dropout(0.3), xnn.Dense(9), xnn.BatchNorm(), xnn.PReLU(), xnn.Dense(3), xnn.Softmax(),
+        xnn.Reshape((2, 4)), xnn.Standardize(), xnn.LayerNorm(), xnn.GELU(), xnn.Flatten(), xnn.Dropout(0.3),
+        xnn.BatchNorm(), xnn.PReLU(), xnn.Dense(3), xnn.Softmax(),  # one Dense: ndonnx takes seconds for each
     ]  # fmt: skip
     made = xnn.Network(built, inputs=8, backend=backend, dtype=dtype, seed=0)
     made.fit(rng.normal(size=(40, 8)), rng.normal(size=(40, 3)), loss=xnn.MeanSquaredError(), epochs=3)
@@ -87,7 +87,7 @@ def test_a_whole_network_in_a_file(tmp_path):
 
 
 def test_any_backend_in_float64(backend):
-    made = filled([xnn.Standardize(), xnn.Dense(2)], (3,), "float64", backend)
+    made = filled([xnn.Standardize(), xnn.PReLU()], (3,), "float64", backend)
     compare(made, to_onnx(made))
 
 
@@ -110,12 +110,12 @@ class Rows(xnn.Layer):
 def test_layers_of_ones_own():
     compare(xnn.Network([Square()], inputs=3), to_onnx(xnn.Network([Square()], inputs=3)))
     with pytest.raises(ValueError, match=r"layer 1 \(Rows\) cannot be written as ONNX"):
-        to_onnx(xnn.Network([xnn.Dense(2), Rows()], inputs=3))
+        to_onnx(xnn.Network([xnn.ReLU(), Rows()], inputs=3))
 
 
 def test_errors_leave_no_file(tmp_path):
     with pytest.raises(xnn.NotFittedError, match=r"layer 0 \(Standardize\)"):
         to_onnx(xnn.Network([xnn.Standardize(), xnn.Dense(1)], inputs=3), tmp_path / "a")
     with pytest.raises(FileNotFoundError, match="create it first"):
-        to_onnx(xnn.Network([xnn.Dense(1)], inputs=3), tmp_path / "missing" / "a")
+        to_onnx(xnn.Network([xnn.ReLU()], inputs=3), tmp_path / "missing" / "a")
     assert list(tmp_path.iterdir()) == []
