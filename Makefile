@@ -11,7 +11,7 @@
 #
 # CuPy, on the GPU or, where there is none, on an emulated device that is built first (tests/cudacpu/README.md):
 # make test-cupy         the tests on CuPy; on the emulated device the kernels are written to output/kernels
-# make test-cupy-orders  them in shuffled thread order; parts in reversed order, with poisoned memory, two devices
+# make test-cupy-orders  those of operations and a training run in other thread orders, with poisoned memory, two devices
 # make test-cupy-wheel   what needs CuPy's wheel and no GPU: every function used is there; errors without a driver
 # make compile-kernels   the kernels of make test-cupy, by NVIDIA's compiler, for real architectures
 #
@@ -81,8 +81,9 @@ test-cupy-orders: $(VENV)/.installed-test
 	for order in 0 1 2; do \
 		CUDACPU_ORDER=$$order $(ON_CUPY) --emulated $(PY) tests/cudacpu/check_fidelity.py || exit 1; \
 	done
-	CUDACPU_ORDER=1 $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy $(PARTS)
-	CUDACPU_ORDER=2 $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy $(THERE)
+	for order in 1 2; do \
+		CUDACPU_ORDER=$$order $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy $(PARTS) || exit 1; \
+	done
 	CUDACPU_NOPOOL=1 $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy $(PARTS)
 	CUDACPU_DEVICES=2 $(ON_CUPY) --emulated $(PY) -m pytest -q -n 2 --backend cupy $(PARTS) tests/test_devices.py
 
