@@ -68,7 +68,7 @@ def test_the_training_run(backend, dtype):
 def test_a_training_run_that_is_wrong_is_found(device, dtype):
     section = gpu_report.training(device(), dtype)
     assert section.passed is False
-    assert ("MemoryError: no room" in section.body) == (device is Failing)
+    assert ("OutOfMemoryError: backend 'cupy' is out of memory: no room" in section.body) == (device is Failing)
 
 
 def test_the_machine():
