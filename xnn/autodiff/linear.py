@@ -131,8 +131,9 @@ def _add_at(xp: Any, g: Array, indices: Array, *, shape: Any, axis: int) -> Arra
         return z.at[(*before, indices)].add(g)
     if hasattr(z, "index_add"):  # PyTorch
         return z.index_add(axis, indices, g)
-    if hasattr(xp.add, "at"):  # NumPy and CuPy
-        xp.add.at(z, (*before, indices), g)
+    if hasattr(xp.add, "at"):  # NumPy, and CuPy, which adds complex numbers by their parts only
+        for into, part in ((z.real, g.real), (z.imag, g.imag)) if z.dtype.kind == "c" else ((z, g),):
+            xp.add.at(into, (*before, indices), part)
         return z
     # Everywhere else by a product with rows of 0 and 1.
     places = xp.arange(shape[axis], dtype=indices.dtype, device=device(indices))
