@@ -25,8 +25,8 @@ ABOUT = """\
 steps of training a second on this machine, backend by backend
 
 A step is feed-forward, backprop and Adam on one batch. PyTorch with its own autograd stands beside
-the backends, where it is installed. All take turns, and the best turn of each counts; who is so slow
-that ten steps outlast a turn has only one.
+the backends, where it is installed. All take turns, and the best turn of each counts; who is so
+slow that ten steps outlast a turn has only one.
 """
 EXAMPLES = """\
   xnn bench                          every usable backend

@@ -89,7 +89,7 @@ def to_torch(network: Network) -> Any:
     result = torch.nn.Sequential(*modules).to(getattr(torch, network.dtype))
     state = result.state_dict()
     for name, array in {**network.parameters, **network.buffers}.items():
-        state[name].copy_(torch.asarray(network.backend.to_numpy(array)))
+        state[name].copy_(torch.tensor(network.backend.to_numpy(array)))
     return result.eval()
 
 
