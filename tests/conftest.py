@@ -7,6 +7,8 @@ and fails where that one cannot be used.
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections import Counter
 
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # before JAX is imported: it has no float64 otherwise
@@ -17,6 +19,10 @@ import pytest
 from xnn.backends.numpy_backend import NumpyBackend
 
 import xnn
+
+# A job in the background of a shell ignores Ctrl-C, and so would every process that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class ReadOnlyNumpy(NumpyBackend):
