@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 import array_api_compat
 from sklearn import get_config
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._array_api import supported_float_dtypes
 from sklearn.utils._param_validation import Interval, Options, StrOptions
@@ -89,6 +89,12 @@ class MLP(BaseEstimator):
         """The score of the outputs a of the network, on the host, against y of shape (n, outputs)."""
 
     # -- Training ------------------------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train on X and y from new weights (from the last ones with ``warm_start``)."""
+        self._fit(X, y, sample_weight, incremental=False)
+        return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> None:
         sizes = self.hidden_layer_sizes

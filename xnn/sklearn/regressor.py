@@ -88,12 +88,6 @@ class MLPRegressor(RegressorMixin, MLP):
     ) -> None:
         keep(self, locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train on X and y from new weights (from the last ones with ``warm_start``)."""
-        self._fit(X, y, sample_weight, incremental=False)
-        return self
-
     @available_if(MLP._check_solver)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
