@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from xnn.arrays import Array, Backend, BackendError, Equation, Memory, by_dlpack, to_numpy
+from xnn.arrays import Array, Backend, BackendError, Equation, Memory
 
 __all__ = ["CupyBackend"]
 
@@ -63,16 +63,10 @@ class CupyBackend(Backend):
         return f"{cls.name}:{x.device.id}"
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
-        if not self.owns(x) and hasattr(x, "__dlpack__"):
-            with self.device:
-                shared = by_dlpack(self.xp, x, self.device)
-            x = x if shared is None else shared
-        if not self.owns(x):
-            x = to_numpy(x)
-            if dtype is not None:  # convert on the host, so that the device receives what it keeps
-                x = x.astype(dtype, copy=False)
-        with self.device:  # an array on another GPU is copied to this one
-            if self.owns(x) and x.device != self.device:
+        with self.device:
+            if not self.owns(x):
+                x = self.shared(x, dtype)
+            elif x.device != self.device:  # an array on another GPU is copied to this one
                 x = x.copy()
             return self._cupy.asarray(x, dtype=dtype)
 

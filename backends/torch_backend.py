@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xnn.arrays import Array, Backend, BackendError, to_numpy
+from xnn.arrays import Array, Backend, BackendError, is_writeable
 
 __all__ = ["TorchBackend"]
 
@@ -25,8 +25,7 @@ class TorchBackend(Backend):
                 f"backend 'torch' cannot be used here: {error}; install it with: {self.install}"
             ) from error
         try:
-            self.device = torch.device(device or "cpu")
-            torch.zeros(1, device=self.device)
+            self.device = torch.zeros(1, device=device or "cpu").device  # "cuda" is known as "cuda:0" then
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             reason = str(error).splitlines()[0]
             raise BackendError(
@@ -37,15 +36,12 @@ class TorchBackend(Backend):
         self._torch = torch
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
-        if self.owns(x):
-            array = x.detach()
-        else:
-            x = to_numpy(x)
-            if dtype is not None:
-                x = x.astype(dtype, copy=False)
+        array = x.detach() if self.owns(x) else self.shared(x, dtype)
+        if not self.owns(array):  # on the host, of NumPy
             # PyTorch knows no read-only memory and no negative strides: such arrays are copied.
-            writeable = x.flags.writeable and all(stride >= 0 for stride in x.strides)
-            array = self._torch.from_numpy(x if writeable else x.copy()) if x.ndim else self._torch.tensor(x)
+            if not is_writeable(array) or any(stride < 0 for stride in array.strides):
+                array = array.copy()
+            array = self._torch.from_numpy(array) if array.ndim else self._torch.tensor(array)
         return array.to(device=self.device, dtype=None if dtype is None else self.dtype(dtype))
 
     @classmethod

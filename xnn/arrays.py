@@ -29,6 +29,7 @@ __all__ = [
     "available_backends",
     "by_dlpack",
     "get_backend",
+    "is_writeable",
     "isdtype",
     "namespace",
     "on_their_device",
@@ -102,10 +103,17 @@ class Backend:
         No copy is made where memory can be shared; ``dtype`` is a name such as ``"float32"``.
         """
         if not self.owns(x):
-            x = to_numpy(x)
-            if dtype is not None:  # convert on the host, so that the device receives what it keeps
-                x = x.astype(dtype, copy=False)
+            x = self.shared(x, dtype)
         return self.xp.asarray(x, dtype=None if dtype is None else self.dtype(dtype), device=self.device)
+
+    def shared(self, x: Any, dtype: str | None = None) -> Any:
+        """x, of another library, in the same memory as an array of this one; on the host where that is impossible."""
+        array = by_dlpack(self.xp, x, self.device)
+        if array is not None:
+            return array
+        x = to_numpy(x)
+        # Converted on the host, so that the device receives what it keeps.
+        return x if dtype is None else x.astype(dtype, copy=False)
 
     @classmethod
     def to_numpy(cls, a: Array) -> Any:
@@ -343,8 +351,15 @@ def to_numpy(x: Any) -> Any:
     return array
 
 
+def is_writeable(x: Any) -> bool:
+    """False for an array of NumPy that is read-only, as its views of JAX's are; other libraries do not tell."""
+    return bool(getattr(getattr(x, "flags", None), "writeable", True))
+
+
 def by_dlpack(xp: Any, x: Any, device: Any) -> Array | None:
     """x, of any library, as an array of xp on this device in the same memory; None where only a copy leads there."""
+    if not is_writeable(x) or any(stride < 0 for stride in getattr(x, "strides", ())):
+        return None  # PyTorch would write to the first, and ends the process over the second
     try:
         array = xp.from_dlpack(x)
     except (AttributeError, BufferError, NotImplementedError, RuntimeError, TypeError, ValueError):

@@ -16,6 +16,7 @@ from xnn.arrays import (
     Backend,
     by_dlpack,
     get_backend,
+    is_writeable,
     namespace,
     on_their_device,
     one_library,
@@ -607,10 +608,11 @@ class Network:
         if owner(x) is None or self.backend.owns(x):
             return y
         xp, device = namespace(x), array_api_compat.device(x)
-        if self.backend.immutable:  # what is shared with such an array could not be written to
-            return xp.asarray(self.backend.to_numpy(y).copy(), device=device)
         shared = by_dlpack(xp, y, device)
-        return xp.asarray(self.backend.to_numpy(y), device=device) if shared is None else shared
+        if shared is not None and is_writeable(shared):
+            return shared
+        host = self.backend.to_numpy(y)  # read-only where it is the memory of an immutable array
+        return xp.asarray(host if is_writeable(host) else host.copy(), device=device)
 
     def _filled(self, value: Any, shape: Shape) -> Array:
         """An array of the network, of this shape, with this value or these values."""
