@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from xnn.arrays import Backend, get_backend
 from xnn.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, ReduceLROnPlateau, as_callback
 from xnn.history import History
 
@@ -20,6 +21,7 @@ class Network:
 
     θ: int = 0
     files: list = field(default_factory=list)
+    backend: Backend = field(default_factory=lambda: get_backend("numpy"))
 
     def snapshot(self):
         return [self.θ]

@@ -16,7 +16,7 @@ LAYERS = [xnn.Dense(48), xnn.ReLU(), xnn.Dense(48), xnn.ReLU(), xnn.Dense(10)]
 
 @pytest.fixture
 def little(request):
-    """A limit to the memory that CuPy takes from now on."""
+    """Where there is CuPy: sets a limit to the memory that it takes from now on."""
     chosen = request.config.getoption("--backend")
     if (chosen and "cupy" not in chosen) or xnn.available_backends()["cupy"]:
         pytest.skip("for CuPy")
@@ -92,3 +92,10 @@ def test_memory_is_told(little):
 )
 def test_sizes(size, words):
     assert size_in_words(size) == words
+
+
+def test_training_says_what_is_held(capsys, little):
+    network = xnn.Network(LAYERS, inputs=32, backend="cupy", seed=0)
+    network.fit(np.ones((8, 32)), np.arange(8), loss=xnn.CrossEntropy(), optimizer=xnn.Adam(), verbose=1)
+    said = capsys.readouterr().out.splitlines()[-2]
+    assert re.fullmatch(r"memory held: [\d.]+ [KM]iB of [\d.]+ GiB, [\d.]+ [KM]iB of it in arrays", said)

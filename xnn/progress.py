@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from xnn.memory import memory_in_words
 from xnn.run import Callback, Run
 
 __all__ = ["Progress"]
@@ -27,7 +28,8 @@ class Progress(Callback):
     In a terminal and in a notebook this is one line that changes in place, at most ten times a second; it shows
     what fits. Elsewhere (a file, a pipe) lines are printed: each epoch where there are few, else at most one
     a second, always the first and the last. The end is a line with the last
-    values, and one with the reason why training stopped. The text goes to ``sys.stdout``.
+    values, one with the memory that the library of the backend holds, where it tells (CuPy's pool), and one with the
+    reason why training stopped. The text goes to ``sys.stdout``.
     """
 
     _live: Any = field(default=None, init=False, repr=False)  # the line that changes in place, where there can be one
@@ -72,9 +74,11 @@ class Progress(Callback):
         if self._pending:
             _say(_wrapped([*self._values(run), f"{_duration(time.monotonic() - self._begin)} in all"], width))
         self._pending = 0
-        if run.history.stop_reason:
-            reason = f"stop reason: {run.history.stop_reason}"
-            _say(reason if width is None else textwrap.fill(reason, width, subsequent_indent="  "))
+        memory = memory_in_words(run.network.backend)
+        for what, words in (("memory held", memory), ("stop reason", run.history.stop_reason)):
+            if words:
+                line = f"{what}: {words}"
+                _say(line if width is None else textwrap.fill(line, width, subsequent_indent="  "))
 
     def _values(self, run: Run) -> list[str]:
         words = (_plain(_words(name, value), self._encoding) for name, value in self._logs.items())
