@@ -42,6 +42,10 @@ class DpnpBackend(Backend):
         return super().dtype(name)
 
     @classmethod
+    def name_of(cls, x: Array) -> str:
+        return f"{cls.name}:{x.sycl_device.filter_string}"
+
+    @classmethod
     def to_numpy(cls, a: Array) -> Any:
         return a.asnumpy()
 

@@ -166,3 +166,10 @@ def test_importing_xnn_imports_no_other_library():
     code = f"import sys, xnn; print([m for m in {others} if m in sys.modules])"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert output.stdout.strip() == "[]"
+
+
+def test_the_name_of_where_an_array_is_leads_there(backend):
+    x = backend.asarray([1.0])
+    again = xnn.get_backend(backend.name_of(x))
+    assert again.name == backend.name
+    assert again.device == backend.device

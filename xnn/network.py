@@ -482,13 +482,19 @@ class Network:
     # -- Within ----------------------------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the views of θ: those of a copy are views of its own θ."""
-        return {name: value for name, value in vars(self).items() if name not in ("_deferred_θ", "_tasks")}
+        """Everything but the views of θ: those of a copy are views of its own."""
+        state = {name: value for name, value in vars(self).items() if name not in ("_deferred_θ", "_tasks")}
+        on_host = self.backend.to_numpy  # not every library has arrays that can be pickled
+        return state | {
+            "_θ": on_host(self._θ),
+            "_buffers": [{name: on_host(a) for name, a in own.items()} for own in self._buffers],
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         with self.backend.scope():
-            self._set_flat(self.backend.xp.asarray(self._θ, copy=True))
+            self._buffers = [{name: self.backend.asarray(a) for name, a in own.items()} for own in self._buffers]
+            self._set_flat(self.backend.xp.asarray(self.backend.asarray(self._θ), copy=True))
 
     def _pack(self, arrays: Sequence[Array]) -> Array:
         if not arrays:
