@@ -240,8 +240,6 @@ def test_integers_of_numpy_are_integers():
 
 
 def test_copies_are_networks_of_their_own(backend, xy):
-    if backend.name == "dpnp":
-        pytest.skip("an array of dpnp cannot be pickled")
     network = small(backend)
     for copied in (copy.copy(network), copy.deepcopy(network)):
         before = backend.to_numpy(network.flat).copy()
