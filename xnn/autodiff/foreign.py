@@ -13,7 +13,7 @@ from typing import Any
 
 from xnn.arrays import Array
 from xnn.autodiff.numpy_functions import FUNCTIONS
-from xnn.autodiff.tracing import Derivative
+from xnn.autodiff.tracing import Derivative, Traced
 
 __all__ = ["function", "ufunc"]
 
@@ -58,8 +58,21 @@ def _with(options: Any) -> str:
     return f" with {', '.join(f'{key}=' for key in options)}" if options else ""
 
 
-def function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """A function of NumPy of traced arrays."""
+def function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any], like: Traced) -> Any:
+    """A function of NumPy of traced arrays, or one that makes an array like a traced one."""
+    if called.__name__ in ("zeros", "ones", "empty", "full"):
+        made = getattr(xp, called.__name__)(*args, **options, device=like.device)
+        return made if isinstance(made, Traced) else _to_fill(xp, made, like)
+    y = _function(xp, called, args, options)
+    return _to_fill(xp, y, like) if called.__name__ in ("zeros_like", "ones_like", "empty_like") else y
+
+
+def _to_fill(xp: Any, y: Array, like: Traced) -> Array:
+    """y as an array of the level of ``like``, into which arrays with a derivative can be written."""
+    return like.level.constant(y, like.mark) if xp.isdtype(y.dtype, ("real floating", "complex floating")) else y
+
+
+def _function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     name, given = called.__name__, _signature(called).bind(*args, **options).arguments
     given = {key: value for key, value in given.items() if value is not None or key == "shape"}
     given.update(given.pop("kwargs", {}))

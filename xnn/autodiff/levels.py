@@ -8,9 +8,12 @@ from typing import Any
 
 from xnn.arrays import Array
 from xnn.autodiff.rule import Rule, Shape, fit
-from xnn.autodiff.tracing import Level, Traced, apply
+from xnn.autodiff.tracing import Level, Traced, apply, still
 
 __all__ = ["Forward", "Reverse"]
+
+
+CONSTANT = Rule("constant")
 
 
 class Reverse(Level):
@@ -27,7 +30,11 @@ class Reverse(Level):
     def argument(self, x: Array) -> Traced:
         """x as an argument of the function."""
         self.tape.append(None)
-        return self.kind(x, self, len(self.tape) - 1)
+        return self.kind(still(x), self, len(self.tape) - 1)
+
+    def constant(self, x: Array, mark: Any) -> Traced:
+        """x, from no argument."""
+        return self.record(CONSTANT, x, (), (), {})
 
     def record(self, rule: Rule, y: Array, args: tuple[Any, ...], marks: tuple[Any, ...], options: Any) -> Traced:
         """Write it down."""
@@ -89,7 +96,11 @@ class Forward(Level):
 
     def argument(self, x: Array, derivatives: tuple[Array | None, ...]) -> Traced:
         """x with its derivatives (ẋ, ẍ, …)."""
-        return self.kind(x, self, derivatives)
+        return self.kind(still(x), self, derivatives)
+
+    def constant(self, x: Array, mark: Any) -> Traced:
+        """x with derivatives that are all zero."""
+        return self.kind(x, self, (None,) * len(mark))
 
     def record(self, rule: Rule, y: Array, args: tuple[Any, ...], marks: tuple[Any, ...], options: Any) -> Traced:
         """The derivatives of y."""

@@ -13,46 +13,102 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator
 from copy import copy, deepcopy
-from functools import wraps
+from functools import cache, wraps
 from importlib import import_module
+from sys import modules
 from types import ModuleType
 from typing import Any
 
 from array_api_compat import device, to_device
 
 from xnn.arrays import Array, owner
-from xnn.autodiff.recording import recording
-from xnn.autodiff.tracing import Traced
+from xnn.autodiff.recording import VIEWS, Recording
+from xnn.autodiff.tracing import Traced, raw
+from xnn.autodiff.views import ArrayObject, is_mutable, relate
 from xnn.host import numpy
 
-__all__ = ["Lifted", "lift"]
+__all__ = ["Lifted", "lift", "lifted"]
+
+_VIEWS = {*VIEWS, "asarray", "ravel", "swapaxes", "transpose", "view"}
+_STANDARD = {"__array_namespace_info__", "__array_api_version__"}
+_HIDDEN = {*ArrayObject.__slots__, "at"}  # of the library's arrays; JAX's ``at`` would give its own ones
+
+
+@cache
+def lifted(xp: Any) -> Any:
+    """The namespace over xp that records and whose arrays are lifted; there is one for each.
+
+    With it, code that asks several arrays for their one namespace differentiates, as that of array-api-extra does::
+
+        xp = xnn.autodiff.lifted(xnn.get_backend("torch").xp)
+        xnn.grad(lambda x: xp.sum(xpx.pad(x, 1) ** 2))(xp.asarray([1.0, 2.0]))
+    """
+    if hasattr(xp, "lifts"):
+        return xp
+    xp = getattr(xp, "base_namespace", xp)
+    if xp.__name__ == "array_api_compat.numpy":
+        return import_module("xnn.backends.numpy_recording")  # the one with a name of its own
+    own = ModuleType(f"xnn.autodiff.lifted_{xp.__name__.replace('.', '_')}", "A namespace that records.")
+    lift(own, xp)
+    return own
 
 
 def lift(own: ModuleType, base: Any) -> None:
     """Make the module ``own`` a namespace over the namespace ``base`` that records and whose arrays are lifted."""
-    records = recording(base)
-    names = {*dir(base), "__array_namespace_info__", "__array_api_version__", "apply", "getitem", "ufunc", "function"}
-    vars(own).update(_functions(own, records, names), base_namespace=base)
+    records = Recording(_lifted_part(own, base, "linalg", "fft"))
+    names = {*vars(records.base_namespace), "apply", "getitem", "setitem", "update", "ufunc", "function"}
+    vars(own).update(_beside(records, names - {"linalg", "fft"}), base_namespace=records.base_namespace, lifts=base)
     for part in ("linalg", "fft"):
-        inner = ModuleType(f"{own.__name__}.{part}", "A namespace that records, with lifted arrays.")
-        vars(inner).update(_functions(own, getattr(records, part), dir(getattr(base, part))))
-        vars(own)[part] = inner
+        vars(own)[part] = inner = ModuleType(f"{own.__name__}.{part}", "A namespace that records, with lifted arrays.")
+        vars(inner).update(_beside(getattr(records, part), vars(getattr(records.base_namespace, part))))
 
 
-def _functions(own: ModuleType, records: Any, names: Any) -> dict[str, Any]:
-    standard = {"__array_namespace_info__", "__array_api_version__"}
-    found = {name: getattr(records, name) for name in names if not name.startswith("__") or name in standard}
-    return {name: _lifted(own, name, f) for name, f in found.items()}
+def _lifted_part(own: ModuleType, base: Any, *parts: str) -> ModuleType:
+    """The functions of the library, of lifted arrays; they do not record."""
+    functions = ModuleType(base.__name__, "A namespace of lifted arrays.")
+    for name in {*dir(base), *parts, *_STANDARD}:
+        if hasattr(base, name) and (not name.startswith("__") or name in _STANDARD):
+            function = getattr(base, name)
+            vars(functions)[name] = _lifted_part(own, function) if name in parts else _lifted(own, name, function)
+    return functions
+
+
+def _beside(records: Any, names: Any) -> dict[str, Any]:
+    """The functions of a namespace that records; beside traced arrays of the library itself, lifted ones are such."""
+    found = {name: getattr(records, name) for name in names if not name.startswith("__") or name in _STANDARD}
+    return {
+        name: _unlifting(f) if callable(f) and not isinstance(f, type) and name not in _STANDARD else f
+        for name, f in found.items()
+    }
+
+
+def _unlifting(function: Any) -> Any:
+    @wraps(function)
+    def unlifting(*args: Any, **options: Any) -> Any:
+        if _holds_traced_plain((*args, *options.values())):
+            args, options = _unwrap(args), _unwrap(options)
+        return function(*args, **options)
+
+    return unlifting
+
+
+def _holds_traced_plain(x: Any) -> bool:
+    if isinstance(x, (list, tuple)):
+        return any(map(_holds_traced_plain, x))
+    return isinstance(x, Traced) and not isinstance(raw(x), Lifted)
 
 
 def _lifted(own: ModuleType, name: str, function: Any) -> Any:
-    """The function, of lifted arrays too; what is no function (a constant, a data type) as it is."""
+    """The function, of lifted arrays; what is no function (a constant, a data type) as it is."""
     if not callable(function) or (isinstance(function, type) and name not in ("finfo", "iinfo")):
         return function
 
     @wraps(function)
     def lifted(*args: Any, **options: Any) -> Any:
-        return _wrap(own, function(*_unwrap(args), **_unwrap(options)))
+        y = _wrap(own, function(*_unwrap(args), **_unwrap(options)))
+        if name in _VIEWS and isinstance(y, Lifted) and args and isinstance(args[0], Lifted):
+            relate(y, args[0])
+        return y
 
     return lifted
 
@@ -74,6 +130,10 @@ def _wrap(own: ModuleType, y: Any) -> Any:
     return Lifted(own, y) if not isinstance(y, (Traced, Lifted)) and owner(y) is not None else y
 
 
+def _parts(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
+
+
 def _unary(name: str) -> Any:
     def method(self: Lifted, /) -> Any:
         return _wrap(self.namespace, getattr(self.value, name)())
@@ -86,7 +146,9 @@ def _binary(name: str) -> Any:
     of_values = getattr(operator, name)
 
     def method(self: Lifted, other: Any, /) -> Any:
-        if isinstance(other, Traced):
+        if isinstance(other, Traced) and not isinstance(raw(other), Lifted):
+            return of_values(self.value, other)
+        if isinstance(other, Traced) or getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
         if isinstance(other, Lifted):
             return _wrap(self.namespace, of_values(self.value, other.value))
@@ -104,11 +166,11 @@ def _reflected(name: str) -> Any:
 
 def _in_place(name: str) -> Any:
     """Changes the value where the library does, so that all who hold the array see it; else makes a new array."""
-    of_values = getattr(operator, name)
+    of_values, out_of_place = getattr(operator, name), getattr(operator, name.replace("__i", "__"))
 
     def method(self: Lifted, other: Any, /) -> Any:
         if isinstance(other, Traced):
-            return NotImplemented
+            return other.level.recording.update(self, out_of_place(self.value, other))
         y = of_values(self.value, _unwrap(other))
         return self if y is self.value else _wrap(self.namespace, y)
 
@@ -116,16 +178,21 @@ def _in_place(name: str) -> Any:
 
 
 def _unpickled(name: str, value: Array) -> Lifted:
-    return Lifted(import_module(name), value)
+    return Lifted(lifted(import_module(name)), value)
 
 
-class Lifted:
-    """An array of ``namespace`` that carries no derivative; ``value`` is the library's array and does the work."""
+class Lifted(ArrayObject):
+    """An array of ``namespace`` that carries no derivative; ``value`` is the library's array and does the work.
 
-    __slots__ = ("namespace", "value")
+    Where an array with a derivative is written into it, ``x[i] = v``, it becomes one.
+    """
+
+    __slots__ = ()
 
     def __init__(self, namespace: ModuleType, value: Array) -> None:
-        self.namespace, self.value = namespace, value
+        self.level, self.value, self.kin = namespace, value, None
+
+    namespace = property(operator.attrgetter("level"))
 
     @property
     def __wrapped_array__(self) -> Array:
@@ -142,7 +209,7 @@ class Lifted:
     ndim = property(lambda self: self.value.ndim)
     size = property(lambda self: self.value.size)
     device = property(lambda self: device(self.value))
-    T = property(lambda self: _wrap(self.namespace, self.value.T))
+    T = property(lambda self: self._view(self.value.T))
     mT = property(lambda self: self.namespace.matrix_transpose(self))
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> Lifted:
@@ -151,9 +218,12 @@ class Lifted:
 
     def __getattr__(self, name: str) -> Any:
         """The methods that the library's arrays have beyond the standard, such as NumPy's ``x.sum()``."""
-        if name.startswith("__") or name in Lifted.__slots__:
+        if name.startswith("__") or name in _HIDDEN:
             raise AttributeError(name)
-        return _lifted(self.namespace, name, _wrap(self.namespace, getattr(self.value, name)))
+        method = _lifted(self.namespace, name, _wrap(self.namespace, getattr(self.value, name)))
+        if name not in _VIEWS or not callable(method):
+            return method
+        return lambda *args, **options: self._view(method(*args, **options))
 
     def __repr__(self) -> str:
         return repr(self.value)
@@ -161,10 +231,25 @@ class Lifted:
     # -- Entries -------------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any, /) -> Lifted:
-        return _wrap(self.namespace, self.value[_unwrap(key)])  # type: ignore[no-any-return]
+        y = _wrap(self.namespace, self.value[_unwrap(key)])
+        if is_mutable(y.value) and all(k is None or k is ... or isinstance(k, (int, slice)) for k in _parts(key)):
+            relate(y, self, key, known=True)
+        return y  # type: ignore[no-any-return]
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
-        self.value[_unwrap(key)] = _unwrap(value)
+        if isinstance(value, Traced):
+            value.level.recording.setitem(self, key, value)
+        elif hasattr(self.value, "at"):  # an array of JAX, whose views are copies
+            self.value = self.value.at[_unwrap(key)].set(_unwrap(value))
+        else:
+            self.value[_unwrap(key)] = _unwrap(value)
+
+    def _view(self, y: Any) -> Any:
+        """An array that may share memory with this one."""
+        y = _wrap(self.namespace, y)
+        if isinstance(y, Lifted):
+            relate(y, self)
+        return y
 
     def __len__(self) -> int:
         return len(self.value)
@@ -209,7 +294,10 @@ class Lifted:
         return self._like(deepcopy(self.value, memo))
 
     def __reduce__(self) -> Any:
-        return _unpickled, (self.namespace.__name__, self.value)
+        named = [m.__name__ for m in (self.namespace, self.namespace.lifts) if m.__name__ in modules]
+        if not named:
+            raise TypeError(f"no module has arrays of {self.namespace.__name__}: pickle the array inside, x.value")
+        return _unpickled, (named[0], self.value)
 
     # -- Out of the library --------------------------------------------------------------------------------------
 

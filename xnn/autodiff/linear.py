@@ -19,7 +19,7 @@ from xnn.arrays import Array
 from xnn.autodiff.rule import Linear, Rule, Tangents, cast, conj, is_complex, reduce_to
 from xnn.autodiff.tracing import apply, raw
 
-__all__ = ["GETITEM", "LINEAR", "SELECT", "axes_of"]
+__all__ = ["GETITEM", "LINEAR", "SELECT", "SETITEM", "axes_of"]
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -109,6 +109,30 @@ def _read(xp: Any, x: Array, key: Any) -> Array:
     return x[key]
 
 
+def _write(xp: Any, x: Array, v: Any, *, key: Any) -> Array:
+    """x with v at the key, as a new array."""
+    z = xp.asarray(x, copy=None if hasattr(x, "at") else True)
+    if hasattr(z, "at"):  # JAX
+        return z.at[key].set(v)
+    z[key] = v
+    return z
+
+
+def _written(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
+    """Of x: g with zeros at the key. Of v: g read there; where an index comes again, the last entry of v was kept."""
+    key = o["key"]
+    if i == 0:
+        return _apply(SETITEM, xp, (g, 0.0), key=key)
+    read = g[key]
+    if any("int" in str(getattr(k, "dtype", "")) for k in (key if isinstance(key, tuple) else (key,))):
+        base = getattr(xp, "base_namespace", xp)
+        where = {"device": device(raw(g))}
+        order = base.reshape(base.arange(prod(read.shape), **where), read.shape)
+        last = _write(base, base.zeros(g.shape, dtype=order.dtype, **where), order, key=key)[key]
+        read = xp.where(last == order, read, 0.0)
+    return reduce_to(xp, read, args[1])
+
+
 def _place(xp: Any, g: Array, *, key: Any, shape: Any) -> Array:
     z = xp.zeros(shape, dtype=g.dtype, device=device(g))
     if isinstance(key, tuple) and None in key:  # new axes are for reading only
@@ -147,6 +171,7 @@ GETITEM: Linear = Linear(
     lambda xp, i, g, args, o: _apply(PLACE, xp, (g,), key=args[1], shape=args[0].shape),
     _read,
 )
+SETITEM: Linear = Linear("setitem", _written, _write, arguments=(0, 1))
 PLACE: Linear = Linear("place", lambda xp, i, g, args, o: g[o["key"]], _place)
 ADD_AT: Linear = Linear("add_at", lambda xp, i, g, args, o: xp.take(g, args[1], axis=o["axis"]), _add_at)
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from xnn.arrays import Array
-from xnn.autodiff import foreign
+from xnn.autodiff import changes, foreign
 from xnn.autodiff.composed import COMPOSED, gather
 from xnn.autodiff.elementwise import CONSTANT, ELEMENTWISE
 from xnn.autodiff.fourier import FOURIER
@@ -21,14 +21,20 @@ from xnn.autodiff.linalg import LINALG, LINALG_COMPOSED
 from xnn.autodiff.linear import GETITEM, LINEAR, SELECT
 from xnn.autodiff.products import MATMUL
 from xnn.autodiff.rule import Elementwise, Rule
-from xnn.autodiff.tracing import Derivative, Traced, apply, one, raw
+from xnn.autodiff.tracing import Derivative, Traced, apply, one, raw, still
+from xnn.autodiff.views import is_mutable, relate
 
-__all__ = ["Recording", "recording"]
+__all__ = ["VIEWS", "Recording", "recording"]
 
 RULES: dict[str, Rule] = {**ELEMENTWISE, **LINEAR, **SELECT, "matmul": MATMUL}
 
 # Arguments that may be given by keyword, but which the rules read by their position.
 _SECOND = {"reshape": "shape", "permute_dims": "axes", "broadcast_to": "shape", "roll": "shift", "squeeze": "axis"}
+
+
+#: Functions whose result may be a view of their first argument.
+VIEWS = {"reshape", "permute_dims", "matrix_transpose", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "flip",
+          "real", "imag", "diagonal", "broadcast_arrays", "unstack"}  # fmt: skip
 
 
 class Recording(ModuleType):
@@ -88,10 +94,22 @@ def _wrap(own: Recording, plain: Any, name: str, rules: Any, composed: Any) -> A
     elif name in CONSTANT:
         function = _constant(plain)
     elif name in composed:
-        function = _composed(own, plain, composed[name])
+        function = _composed(own, plain, composed[name], name in VIEWS)
     else:
         function = _without_rule(plain, name)
+    if name in VIEWS and name not in ("broadcast_arrays", "unstack"):  # which are made of others
+        function = _viewing(function)
     return wraps(plain)(function)  # its name, signature and text
+
+
+def _viewing(function: Any) -> Callable[..., Array]:
+    def viewing(x: Any, *args: Any, **options: Any) -> Array:
+        y = function(x, *args, **options)
+        if isinstance(y, Traced) and isinstance(x, Traced):
+            relate(y, x)
+        return y
+
+    return viewing
 
 
 def _recorded(own: Recording, plain: Any, rule: Rule) -> Callable[..., Array]:
@@ -132,10 +150,15 @@ def _constant(plain: Any) -> Callable[..., Any]:
     return function
 
 
-def _composed(own: Recording, plain: Any, composition: Any) -> Callable[..., Any]:
+def _composed(own: Recording, plain: Any, composition: Any, views: bool) -> Callable[..., Any]:
     def function(*args: Any, **options: Any) -> Any:
         traced = any(isinstance(a, Traced) for a in args) or any(isinstance(a, Traced) for a in options.values())
-        return composition(own, *args, **options) if traced else plain(*args, **options)
+        if not traced:
+            return plain(*args, **options)
+        y = composition(own, *args, **options)
+        if isinstance(y, Traced) and not views:
+            y.kin = None  # the views that it was made of are nobody's
+        return y
 
     return function
 
@@ -165,7 +188,9 @@ def _asarray(xp: Recording, x: Any, /, *, dtype: Any = None, device: Any = None,
         like = _first(x)
         same = {"dtype": like.dtype, "device": like.device}
         x = xp.stack([xp.asarray(a) if _holds_traced(a) else xp.asarray(a, **same) for a in x])
-    return x if dtype is None or x.dtype == dtype else xp.astype(x, dtype)
+    if dtype is None or x.dtype == dtype:
+        return still(x) if copy else x
+    return xp.astype(x, dtype)
 
 
 def _first(x: Any) -> Traced:
@@ -186,13 +211,19 @@ def _full_like(xp: Recording, x: Any, /, fill_value: Any, *, dtype: Any = None, 
     return xp.base_namespace.full_like(raw(x), fill_value, dtype=dtype, device=device)
 
 
+_BASIC = {int, slice, type(None), type(Ellipsis)}
+
+
 def _getitem(xp: Recording, x: Array, key: Any) -> Array:
-    """x[key] for integers, slices, ``...`` and ``None``, for arrays of integers, and for masks."""
+    """x[key] for integers, slices, ``...`` and ``None``, for arrays and lists of integers, and for masks."""
     parts = key if isinstance(key, tuple) else (key,)
-    if all(k is None or k is Ellipsis or (isinstance(k, (int, slice)) and k is not True) for k in parts):
-        return apply(GETITEM, xp.base_namespace, (x, key), {})
-    if any(isinstance(k, (list, bool, Traced)) for k in parts):
-        raise Derivative(f"x[{key!r}] has no derivative here; take xp.take(x, indices, axis=…)")
+    if _BASIC.issuperset(map(type, parts)):
+        y = apply(GETITEM, xp.base_namespace, (x, key), {})
+        if is_mutable(y):
+            relate(y, x, key, known=True)
+        return y
+    key = changes.plain_key(xp, x, key)
+    parts = key if isinstance(key, tuple) else (key,)
     arrays = [k for k in parts if getattr(k, "ndim", 0)]
     if not arrays:  # numbers of the library, such as what argmax gives
         return _getitem(xp, x, tuple(int(k) if hasattr(k, "shape") else k for k in parts))
@@ -212,6 +243,8 @@ _OWN: dict[str, Callable[..., Any]] = {
     "full": _full,
     "full_like": _full_like,
     "getitem": _getitem,
+    "setitem": changes.setitem,
+    "update": changes.update,
     "matmul": _matmul,
     "ufunc": foreign.ufunc,
     "function": foreign.function,

@@ -10,7 +10,7 @@ from array_api_compat import device
 from xnn import trees
 from xnn.arrays import Array, get_backend, isdtype, namespace, owner, to_numpy
 from xnn.autodiff.recording import recording
-from xnn.autodiff.tracing import Traced, raw
+from xnn.autodiff.tracing import Traced, raw, still
 from xnn.autodiff.watching import reverse_level
 
 __all__ = ["Tape", "floats", "like", "ones", "zeros"]
@@ -52,7 +52,7 @@ class Tape:
 
     def value(self) -> Any:
         """The result, without the marks of this level."""
-        return trees.rebuild(self.result, self.y)
+        return trees.rebuild(self.result, map(still, self.y))
 
     def pull(self, adjoints: Sequence[Array]) -> list[Array]:
         """Jᵀ g, an array for each argument; g an array for each result."""
@@ -92,7 +92,8 @@ def floats(tree: Any, n: int) -> list[Array]:
             found[place] = x.detach()
     if len(owners) == 1 and None not in owners:
         return list(found.values())
-    return trees.arrays(tree, f"argument {n}")[1]
+    made = trees.arrays(tree, f"argument {n}")[1]  # a number stays one that ``+=`` does not change in place
+    return [a if owner(x) else a[()] for a, x in zip(made, found.values(), strict=True)]
 
 
 def zeros(x: Array) -> Array:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from math import prod
-from operator import add, attrgetter, matmul, mod, mul, neg, pow, sub, truediv
+from operator import add, attrgetter, floordiv, matmul, mod, mul, neg, pow, sub, truediv
 from typing import Any, NoReturn
 
 from array_api_compat import device
@@ -28,6 +28,7 @@ from xnn.arrays import Array, namespace
 from xnn.autodiff.elementwise import ELEMENTWISE
 from xnn.autodiff.products import MATMUL, TRANSPOSED
 from xnn.autodiff.rule import Rule, is_complex
+from xnn.autodiff.views import ArrayObject, relate
 from xnn.host import numpy
 
 __all__ = ["Derivative", "Level", "Traced", "apply", "innermost", "one", "raw", "unmarked"]
@@ -54,6 +55,10 @@ class Level:
 
     def record(self, rule: Rule, y: Array, args: tuple[Any, ...], marks: tuple[Any, ...], options: Any) -> Traced:
         """The result y = f(args), traced; ``marks`` holds the mark of each argument, or None."""
+        raise NotImplementedError
+
+    def constant(self, x: Array, mark: Any) -> Traced:
+        """x as an array of this level whose derivative is zero; ``mark`` is that of another one."""
         raise NotImplementedError
 
     def accepts(self, rule: Rule, y: Array) -> bool:
@@ -92,9 +97,14 @@ def unmarked(level: Any, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[
     values, marks = [], []
     for a in args:
         own = isinstance(a, Traced) and a.level is level
-        values.append(a.value if own else a)
+        values.append(a.value if own else still(a))
         marks.append(a.mark if own else None)
     return tuple(values), tuple(marks)
+
+
+def still(x: Any) -> Any:
+    """x as it is now: what a tape keeps of an array of a level further out, which may be changed later."""
+    return x.level.kind(x.value, x.level, x.mark) if isinstance(x, Traced) else x
 
 
 def _closed(rule: Rule) -> NoReturn:
@@ -132,10 +142,10 @@ def _two(rule: Rule, function: Any) -> tuple[Any, Any]:
         if not level.open:
             _closed(rule)
         m = n = None
-        if first and a.level is level:
-            a, m = a.value, a.mark
-        if second and b.level is level:
-            b, n = b.value, b.mark
+        if first:
+            a, m = (a.value, a.mark) if a.level is level else (still(a), None)
+        if second:
+            b, n = (b.value, b.mark) if b.level is level else (still(b), None)
         y = function(a, b)
         if y.dtype != level.dtype and not level.accepts(rule, y):
             return raw(y)
@@ -147,6 +157,15 @@ def _two(rule: Rule, function: Any) -> tuple[Any, Any]:
         return both(other, self)
 
     return both, reflected
+
+
+def _in_place(function: Any) -> Any:
+    """An operator such as ``x += y``: a new value for x where the arrays of the library change in place."""
+
+    def operator(self: Traced, other: Any) -> Array:
+        return self.level.recording.update(self, function(self, other))
+
+    return operator
 
 
 def _constant(name: str) -> Any:
@@ -175,7 +194,7 @@ def _of_numpy(name: str) -> Any:
         recording, called = self.level.recording, getattr(numpy, name)
         if isinstance(called, numpy.ufunc):
             return recording.ufunc(called, "__call__", (self, *args), options)
-        return recording.function(called, (self, *args), options)
+        return recording.function(called, (self, *args), options, self)
 
     return method
 
@@ -184,7 +203,8 @@ def _refused(what: str) -> Any:
     def method(self: Traced, *args: Any, **options: Any) -> NoReturn:
         raise TypeError(
             f"{what} of an array that carries a derivative would lose it; compute with the functions of its "
-            "namespace, or take xnn.stop_gradient(x) if the derivative is not wanted"
+            "namespace, fill arrays that came from numpy.zeros_like(x) or numpy.zeros(n, like=x), or take "
+            "xnn.stop_gradient(x) if the derivative is not wanted"
         )
 
     return method
@@ -197,9 +217,10 @@ class Traced:
     value: Array
     level: Any
     mark: Any
+    kin: Any  # a Kin, or None
 
     def __init__(self, value: Array, level: Level, mark: Any) -> None:
-        self.value, self.level, self.mark = value, level, mark
+        self.value, self.level, self.mark, self.kin = value, level, mark, None
 
     # -- What an array is --------------------------------------------------------------------------------------
 
@@ -216,7 +237,7 @@ class Traced:
     ndim = property(lambda self: self.value.ndim)
     size = property(lambda self: prod(self.value.shape))
     device = property(lambda self: device(raw(self)))
-    T = property(one(TRANSPOSED, attrgetter("T")))
+    T = property(lambda self: _transposed(self))
     mT = property(lambda self: self.level.recording.matrix_transpose(self))
     real = property(lambda self: self.level.recording.real(self) if is_complex(self) else self)
     imag = property(lambda self: self.level.recording.imag(self))
@@ -230,10 +251,13 @@ class Traced:
     def __iter__(self) -> Any:
         if self.ndim == 0:
             raise TypeError("iteration over an array without axes")
-        return (self[i, ...] for i in range(self.shape[0]))
+        return (self[i] if self.ndim == 1 else self[i, ...] for i in range(self.shape[0]))
 
     def __getitem__(self, key: Any) -> Array:
         return self.level.recording.getitem(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.level.recording.setitem(self, key, value)
 
     # -- Methods that code written with NumPy uses ---------------------------------------------------------------
 
@@ -260,21 +284,23 @@ class Traced:
         """All entries along one axis."""
         return self.level.recording.reshape(self, (-1,))
 
-    flatten = ravel
+    def flatten(self) -> Array:
+        """The same, never a view."""
+        return self.ravel().copy()
 
     def astype(self, dtype: Any) -> Array:
         """The numbers in another type."""
         return self.level.recording.astype(self, dtype)
 
     def copy(self) -> Array:
-        """The array itself: nothing changes it."""
-        return self
+        """An array of its own, which no change of this one reaches."""
+        return still(self)
 
     def conj(self) -> Array:
         """The conjugate."""
         return self.level.recording.conj(self)
 
-    # -- Arithmetic (in place it rebinds: y *= 2 makes a new array) ---------------------------------------------
+    # -- Arithmetic ----------------------------------------------------------------------------------------------
 
     __add__, __radd__ = _two(ELEMENTWISE["add"], add)
     __sub__, __rsub__ = _two(ELEMENTWISE["subtract"], sub)
@@ -286,6 +312,9 @@ class Traced:
     __neg__ = one(ELEMENTWISE["negative"], neg)
     __pos__ = one(ELEMENTWISE["positive"], lambda x: +x)
     __abs__ = one(ELEMENTWISE["abs"], abs)
+
+    __iadd__, __isub__, __imul__, __itruediv__ = map(_in_place, (add, sub, mul, truediv))
+    __ipow__, __imatmul__, __imod__, __ifloordiv__ = map(_in_place, (pow, matmul, mod, floordiv))
 
     __eq__ = _constant("__eq__")
     __ne__ = _constant("__ne__")
@@ -307,12 +336,6 @@ class Traced:
     __array__ = _refused("numpy.asarray")
     __dlpack__ = _refused("the exchange by DLPack")
 
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        raise TypeError(
-            "x[i] = … changes an array that carries a derivative; make a new one: xp.where(condition, new, x), "
-            "or xp.stack or xp.concat of the parts"
-        )
-
     item = tolist = numpy = _refused("the number")
 
     # -- Calls of NumPy and PyTorch ------------------------------------------------------------------------------
@@ -325,13 +348,19 @@ class Traced:
         return self.level.recording.ufunc(function, "__call__", args, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        return self.level.recording.function(function, args, options)
+        return self.level.recording.function(function, args, options, self)
 
 
-class Slim(Traced):
+def _transposed(x: Traced, transpose: Any = one(TRANSPOSED, attrgetter("T"))) -> Array:  # noqa: B008
+    y = transpose(x)
+    relate(y, x)
+    return y
+
+
+class Slim(Traced, ArrayObject):
     """The usual traced array, which takes little memory."""
 
-    __slots__ = ("level", "mark", "value")
+    __slots__ = ()
 
 
 class _Stranger:
@@ -357,9 +386,7 @@ def kind_of(x: Array) -> type[Traced]:
             defers = False
         kind: type[Traced] = Slim
         if not defers:
-            names = ("add", "sub", "mul", "truediv", "pow", "mod", "matmul", "floordiv")
-            rebinding = {f"__i{name}__": getattr(Traced, f"__{name}__") for name in names}
-            body = {"__new__": lambda cls, *_: object.__new__(cls), **rebinding}
+            body = {"__new__": lambda cls, *_: object.__new__(cls)}
             with suppress(TypeError):  # two classes that cannot be one
                 kind = type("Traced", (Traced, own), body)
         _KINDS[own] = kind
