@@ -19,6 +19,7 @@ does not hand back) raises ``Unplanned`` here, and has to be run as it stands.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -80,7 +81,15 @@ class Noted(NDArrayOperatorsMixin):
             raise Unplanned("arithmetic between numbers, which Python does in double precision")
         if ufunc is numpy.matmul and _whole_matrix(arrays[1]) and _whole(arrays[0]) and len(kinds) == 1:
             return self._note(numpy.dot, args, "last")  # the same product, by a shorter way
+        if ufunc.signature is None:  # entry by entry
+            shape = numpy.broadcast_shapes(*map(numpy.shape, arrays))
+            # NumPy takes much longer to add (n,) to (1, n) than (1, n).
+            args = tuple(a.reshape(shape) if type(a) is Noted and a._fills(shape) else a for a in args)
         return self._note(ufunc, args, "out=" if ufunc in (numpy.maximum, numpy.minimum) else "last")
+
+    def _fills(self, shape: tuple[int, ...]) -> bool:
+        """Whether it has as many entries as an array of this other shape."""
+        return self.out != "number" and self.shape != shape and self.size == math.prod(shape)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         return self._note(_Call(function, tuple(options)) if options else function, (*args, *options.values()))
@@ -175,7 +184,7 @@ def _whole_matrix(a: Any) -> bool:
 
 def _whole(a: Any) -> bool:
     """A matrix like that, or a vector."""
-    if not isinstance(a, numpy.ndarray) or a.ndim not in (1, 2) or a.dtype.kind != "f" or min(a.shape) < 2:
+    if not isinstance(a, numpy.ndarray) or a.ndim not in (1, 2) or a.dtype.kind != "f" or not a.size:
         return False
     return bool(a.flags.c_contiguous or a.flags.f_contiguous)
 

@@ -252,6 +252,21 @@ def test_copies_are_networks_of_their_own(backend, xy):
         assert not np.array_equal(copied.predict(xy[0]), network.predict(xy[0]))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "uint8", "bool", "float16"])
+def test_arrays_of_numpy_that_are_taken_as_they_come(dtype):
+    """The quick way in gives what the way of all others gives, and refuses what it refuses."""
+    network = xnn.Network([xnn.Dense(3), xnn.Tanh()], inputs=4, backend="numpy", seed=1)
+    x = np.arange(8).reshape(2, 4).astype(dtype)
+    expected = network.predict(x.astype("float64").tolist())
+    np.testing.assert_array_equal(network.predict(x), expected)
+    np.testing.assert_array_equal(network.predict(np.asfortranarray(x)), expected)
+    assert network.predict(x).dtype == "float32"
+    with pytest.raises(ValueError, match=r"expected shape \(examples, 4\); got \(4, 2\)"):
+        network.predict(x.T)
+    with pytest.raises(TypeError, match="real numbers"):
+        network.predict(x + 1j)
+
+
 def test_activations_are_the_outputs_of_all_layers(backend, xy):
     network = small(backend)
     outputs = network.activations(xy[0])

@@ -20,7 +20,7 @@ from typing import Any
 from xnn.errors import OutOfMemoryError
 from xnn.host import numpy
 
-__all__ = ["memory_in_words", "room", "size_in_words"]
+__all__ = ["advice", "memory_in_words", "room", "size_in_words"]
 
 
 @contextmanager
@@ -28,14 +28,19 @@ def room(network: Any, examples: int, *, training: bool = False) -> Iterator[Non
     """Turn a ``MemoryError`` of what computes with batches of so many examples into one that says what would fit."""
     try:
         yield
-    except OutOfMemoryError:
-        raise
     except MemoryError as error:
-        traceback.clear_frames(error.__traceback__)  # the arrays of what failed are free for the next try
-        raise OutOfMemoryError(_advice(network, examples, training, str(error).rstrip("."))) from error
+        raise advice(network, examples, error, training=training) from error
 
 
-def _advice(network: Any, examples: int, training: bool, reason: str) -> str:
+def advice(network: Any, examples: int, error: MemoryError, *, training: bool = False) -> OutOfMemoryError:
+    """The error that says what would fit, for one that only says that there was no room."""
+    if isinstance(error, OutOfMemoryError):
+        return error
+    traceback.clear_frames(error.__traceback__)  # the arrays of what failed are free for the next try
+    return OutOfMemoryError(_words(network, examples, training, str(error).rstrip(".")))
+
+
+def _words(network: Any, examples: int, training: bool, reason: str) -> str:
     itemsize = int(numpy.dtype(network.dtype).itemsize)
     parameters = network.layout.size * itemsize
     each = sum(map(prod, network.shapes)) * itemsize * (2 if training else 1)

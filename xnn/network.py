@@ -33,7 +33,7 @@ from xnn.host import generator, numpy
 from xnn.initializers import draw
 from xnn.layers.base import Key, Layer, Operation, Shape
 from xnn.losses import Loss
-from xnn.memory import room
+from xnn.memory import advice, room
 from xnn.optimizers import Problem
 from xnn.parameters import Layout, buffers_of, trace_shapes
 from xnn.penalties import Penalty, check_penalty
@@ -95,6 +95,7 @@ class Network:
     ) -> None:
         self.layers = as_layers(layers)
         self.inputs = as_shape(inputs)
+        self._chunk = chunk(self.inputs)  # so many examples are predicted together
         self.shapes = trace_shapes(self.layers, self.inputs)
         self.layout = Layout.of(self.layers, self.shapes)
         self.backend = get_backend(backend)
@@ -200,6 +201,9 @@ class Network:
         With ``training=True`` it is what the next training step will compute: batch statistics, and
         the masks of that step. The result is an array of the library of x.
         """
+        array = self.backend.quickly(x, self.dtype)
+        if array is not None and array.shape[1:] == self.inputs:
+            return self._output(array, training)
         with self.backend.scope():
             return self._like(x, self._output(self._input(x), training))
 
@@ -208,7 +212,7 @@ class Network:
 
         ``None`` takes what needs little memory. x may be a NumPy memory map larger than the memory.
         """
-        rows = chunk(self.inputs) if batch_size is None else whole("batch_size", batch_size, 1)
+        rows = self._chunk if batch_size is None else whole("batch_size", batch_size, 1)
         if not hasattr(x, "shape"):
             return self.forward(x)
         if len(x.shape) == 0 or x.shape[0] <= rows:
@@ -508,9 +512,11 @@ class Network:
         if task is None:
             task = Task(partial(self._outputs, training, stop), self._repeats(training), _PREDICTION)
             self._tasks[key] = task
-        given = (x, *(array for own in self._buffers for array in own.values()))
-        with room(self, x.shape[0]):
+        given = [x, *[array for own in self._buffers for array in own.values()]]
+        try:  # not ``with room``: entering it takes as long as a small layer
             return task.run(self.backend, self._deferred_θ, given, watch(self.layers, self.step))[0][0]
+        except MemoryError as error:
+            raise advice(self, x.shape[0], error) from error
 
     def _outputs(
         self, training: bool, stop: int | None, xp: Any, θ: Any, given: Sequence[Any], check: Check | None = None
