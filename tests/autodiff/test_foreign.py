@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from references import scaled_error
 
-from xnn.autodiff import Derivative, grad, jvp, vjp
+from xnn.autodiff import Derivative, grad, hvp, jvp, vjp
 
 V = np.array([0.3, 0.7, 1.2])
 M = np.array([[2.0, 0.3, 0.1], [0.3, 1.5, 0.2], [0.1, 0.2, 1.0]])
 C = np.array([0.4, 0.9, 1.1])
+CUBE = np.sin(np.arange(27.0) ** 2).reshape(3, 3, 3)
 
 OF_VECTORS = """
     np.sin(x); np.sum(x); np.mean(x); np.dot(x,x); np.dot(c,x); np.matmul(M,x); np.einsum('i,i->',x,x);
@@ -60,6 +61,21 @@ OF_MATRICES = """
     np.einsum('ij->i',x); np.inner(x,x); np.repeat(x,2,axis=0); np.split(x,3,axis=0)[1]; np.cov(x);
     np.linalg.cholesky(x @ x.T); np.linalg.eigvalsh(x + x.T); np.linalg.eigh(x + x.T)[0]; np.mod(x, 7.0);
 """
+OF_CUBES = """
+    np.trace(x); np.trace(x,1,1,2); np.diagonal(x); np.diagonal(x,1,0,2); x.trace(); x.diagonal(0,1,2);
+    np.linalg.trace(x); np.linalg.diagonal(x); np.dot(x,x[0].T); np.inner(x,x); np.outer(x,c); np.cumsum(x);
+    np.sort(x,axis=None); np.argsort(x,axis=None)[0]*x; np.sort(x,0,kind='stable'); np.concatenate((x,x*x),axis=None);
+    np.take(x,[1,0],axis=1);
+    np.take(x,[5,0]); np.take(x,[[1,0]],1); np.transpose(x); np.transpose(x,(1,0,2)); x.T; np.cross(x[...,:3],M[:,:3]);
+    np.tensordot(x,x,2); np.tensordot(x,x,axes=([0,1],[0,1])); np.diff(x,n=2,axis=1); np.flip(x,(0,1)); np.roll(x,2);
+    np.vstack([x,x]); np.dstack([x,x]); np.stack([x,x*x],-1); np.mean(x,axis=(1,2),keepdims=True); np.std(x,axis=(0,1));
+    np.linalg.norm(x); np.linalg.norm(x,axis=(0,1)); np.linalg.norm(x,ord=1,axis=(1,2)); np.einsum('abc,abd->cd',x,x);
+    np.average(x,axis=1,weights=c); np.tile(x,(2,1)); np.repeat(x,[1,2,1],axis=1); np.trapezoid(x,dx=.1,axis=0);
+    np.squeeze(x[:1]); np.max(x,axis=(0,2)); np.kron(x,M); np.add.reduce(x,axis=1); np.multiply.reduce(x);
+    x.reshape(-1,3); x.reshape([9,3],order='C'); x.ravel('C'); x[:,[0,2]]; x[[1]]; x.std(ddof=1);
+    x.flatten(); x.mean(dtype=None);
+    np.matmul(x,c); np.fft.fft(x,axis=1).real; np.linalg.inv(x+9*np.eye(3)); np.linalg.det(x);
+"""
 REFUSED = """
     float(x[0]); np.apply_along_axis(np.sum,0,x); np.array([x[0],x[1]]); np.array(x); np.array_split(x,2)[1];
     np.asarray(x); np.block([x,c]); np.c_[x,c]; np.convolve(x,c); np.corrcoef(x,c); np.delete(x,0);
@@ -84,7 +100,9 @@ def differences(f, x, v, h=1e-4):
     return (-f(x + 2 * h * v) + 8 * f(x + h * v) - 8 * f(x - h * v) + f(x - 2 * h * v)) / (12 * h)
 
 
-@pytest.mark.parametrize(("text", "x"), [(OF_VECTORS, V), (OF_MATRICES, M)], ids=["vectors", "matrices"])
+@pytest.mark.parametrize(
+    ("text", "x"), [(OF_VECTORS, V), (OF_MATRICES, M), (OF_CUBES, CUBE)], ids=["vectors", "matrices", "cubes"]
+)
 def test_functions_of_numpy(rng, text, x):
     v = rng.normal(size=x.shape)
     for e in expressions(text):
@@ -135,11 +153,29 @@ def test_functions_of_cupy(backend):
         pytest.skip("functions of CuPy's own")
     import cupy
 
-    x = backend.asarray([1.0, 2.0])
+    x, c = backend.asarray(V, "float64"), backend.asarray(C, "float64")
 
-    def f(x):
-        return cupy.sum(cupy.sin(x) * cupy.exp(x)) + cupy.sum(cupy.sum(x[:, None] * x, axis=0, keepdims=True)[0, :])
+    def of(xp, x, c):  # CuPy's elementwise functions, and those that call a method
+        y = xp.where(x > 0.5, xp.sin(x) * xp.exp(c), xp.maximum(x, c)) + xp.sort(x * c) + xp.reshape(x, (3, 1))[:, 0]
+        y = xp.mean(y * y) + xp.sum(x[:, None] * x, axis=0, keepdims=True) + xp.ravel(xp.clip(x, 0.4, 1.0)) * xp.max(x)
+        return xp.std(y) + xp.dot(x, c) + xp.sum(xp.transpose(y) ** 2) + xp.prod(x) + xp.trace(y * x[:, None])
 
-    a = backend.to_numpy(x)
-    expected = (np.sin(a) + np.cos(a)) * np.exp(a) + 2 * a.sum()
-    np.testing.assert_allclose(backend.to_numpy(grad(f)(x)), expected, rtol=1e-6)
+    first, second = grad(lambda x: of(cupy, x, c))(x), hvp(lambda x: of(cupy, x, c), x, x)
+    np.testing.assert_allclose(backend.to_numpy(first), grad(lambda x: of(np, x, C))(V), rtol=1e-13)
+    np.testing.assert_allclose(backend.to_numpy(second), hvp(lambda x: of(np, x, C), V, V), rtol=1e-13)
+    by_numpy = grad(lambda x: of(np, x, c) + np.sum(np.concatenate([x, c]) ** 2))(
+        x
+    )  # NumPy's functions, of CuPy's arrays
+    np.testing.assert_allclose(backend.to_numpy(by_numpy), backend.to_numpy(first) + 2 * V, rtol=1e-13)
+    for f in (
+        lambda x: cupy.concatenate([x, c]), lambda x: cupy.matmul(c, x), lambda x: cupy.cumsum(x), cupy.asarray,
+        lambda x: cupy.stack([x, c]), lambda x: cupy.einsum("i,i", x, c), lambda x: cupy.expand_dims(x, 0),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match=r"NumPy's function.*x\.__array_namespace__\(\)"):
+            grad(f)(x)
+
+
+def test_functions_of_pytorch_say_what_to_take():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"NumPy's function.*x\.__array_namespace__\(\)"):
+        grad(lambda x: torch.sum(x))(torch.ones(2))

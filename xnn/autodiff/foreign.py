@@ -73,17 +73,21 @@ def _to_fill(xp: Any, y: Array, like: Traced) -> Array:
 
 
 def _function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    name, given = called.__name__, _signature(called).bind(*args, **options).arguments
-    given = {key: value for key, value in given.items() if value is not None or key == "shape"}
+    name, parameters = called.__name__, _signature(called).parameters
+    given = {  # without what is None by default; of another default None says something else
+        key: value
+        for key, value in _signature(called).bind(*args, **options).arguments.items()
+        if value is not None or parameters[key].default is not None
+    }
     given.update(given.pop("kwargs", {}))
     refused = [key for key in given if key in _REFUSED]
     if name == "sum" and refused == ["where"]:
         given["a"], refused = xp.where(given.pop("where"), given["a"], 0.0), []
     if refused:
         raise Derivative(f"numpy.{name}{_with(refused)} has no derivative here; leave such arguments out")
-    if name in _SPECIAL:
-        return _SPECIAL[name](xp, **given)
     inner = called.__module__.rpartition(".")[2]
+    if name in _SPECIAL and not (inner == "linalg" and name in ("trace", "diagonal", "outer")):  # the standard's own
+        return _SPECIAL[name](xp, **given)
     whole = getattr(xp, inner) if inner in ("linalg", "fft") else xp
     positional = [value for key, value in given.items() if key not in _KEYWORDS]
     keywords = {_KEYWORDS[key]: value for key, value in given.items() if key in _KEYWORDS}
@@ -112,6 +116,31 @@ def _dot(xp: Any, a: Array, b: Array) -> Array:
     return a * b if 0 in (a.ndim, b.ndim) else xp.tensordot(a, b, axes=((-1,), (max(b.ndim - 2, 0),)))
 
 
+def _matrices(xp: Any, a: Array, axis1: int, axis2: int) -> Array:
+    """With these two axes as the last ones; NumPy's trace takes the first two where none are named."""
+    return xp.moveaxis(a, (axis1, axis2), (-2, -1))
+
+
+def _of_axis(name: str) -> Any:
+    """sort or argsort along an axis, or of all entries."""
+
+    def function(xp: Any, a: Array, axis: int | None = -1, **options: Any) -> Array:
+        if set(options) - {"kind", "stable"}:
+            raise Derivative(f"numpy.{name}{_with(options)} has no derivative here; leave such arguments out")
+        return getattr(xp, name)(xp.reshape(a, (-1,)) if axis is None else a, axis=-1 if axis is None else axis)
+
+    return function
+
+
+def _take(xp: Any, a: Array, indices: Any, axis: int | None = None) -> Array:
+    if axis is None:
+        a, axis = xp.reshape(a, (-1,)), 0
+    indices = xp.asarray(indices, device=a.device)
+    before = tuple(a.shape[: axis % a.ndim])
+    taken = xp.take(a, xp.reshape(indices, (-1,)), axis=axis)
+    return xp.reshape(taken, (*before, *indices.shape, *a.shape[len(before) + 1 :]))
+
+
 def _inner(xp: Any, a: Array, b: Array) -> Array:
     return xp.tensordot(a, b, axes=((-1,), (-1,)))
 
@@ -128,6 +157,14 @@ _SPECIAL: dict[str, Any] = {
     "inner": _inner,
     "tensordot": lambda xp, a, b, axes=2: xp.tensordot(a, b, axes=axes),
     "clip": _clip,
+    "sort": _of_axis("sort"),
+    "argsort": _of_axis("argsort"),
+    "take": _take,
+    "trace": lambda xp, a, offset=0, axis1=0, axis2=1: xp.linalg.trace(_matrices(xp, a, axis1, axis2), offset=offset),
+    "diagonal": lambda xp, a, offset=0, axis1=0, axis2=1: xp.linalg.diagonal(
+        _matrices(xp, a, axis1, axis2), offset=offset
+    ),
+    "outer": lambda xp, a, b: xp.linalg.outer(xp.reshape(a, (-1,)), xp.reshape(b, (-1,))),
     "ravel": lambda xp, a, order="C": xp.reshape(a, (-1,)),
     "where": lambda xp, condition, x, y: xp.where(condition, x, y),
     "reshape": lambda xp, a, shape, order="C", copy=None: xp.reshape(

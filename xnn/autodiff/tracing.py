@@ -26,10 +26,10 @@ from array_api_compat import device
 
 from xnn.arrays import Array, namespace
 from xnn.autodiff.elementwise import ELEMENTWISE
+from xnn.autodiff.methods import Methods
 from xnn.autodiff.products import MATMUL, TRANSPOSED
 from xnn.autodiff.rule import Rule, is_complex
 from xnn.autodiff.views import ArrayObject, relate
-from xnn.host import numpy
 
 __all__ = ["Derivative", "Level", "Traced", "apply", "innermost", "one", "raw", "unmarked"]
 
@@ -104,7 +104,7 @@ def unmarked(level: Any, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[
 
 def still(x: Any) -> Any:
     """x as it is now: what a tape keeps of an array of a level further out, which may be changed later."""
-    return x.level.kind(x.value, x.level, x.mark) if isinstance(x, Traced) else x
+    return x.copy() if isinstance(x, Traced) else x
 
 
 def _closed(rule: Rule) -> NoReturn:
@@ -177,40 +177,18 @@ def _constant(name: str) -> Any:
     return operator
 
 
-def _method(name: str, *positional: str) -> Any:
-    """A method that is the function of this name; the options named may be given by position."""
-
-    def method(self: Traced, *args: Any, **options: Any) -> Array:
-        options.update((key, x) for key, x in zip(positional, args, strict=False) if x is not None)
-        return getattr(self.level.recording, name)(self, **options)
-
-    return method
-
-
-def _of_numpy(name: str) -> Any:
-    """A method with the name and the arguments of a function of NumPy."""
-
-    def method(self: Traced, *args: Any, **options: Any) -> Any:
-        recording, called = self.level.recording, getattr(numpy, name)
-        if isinstance(called, numpy.ufunc):
-            return recording.ufunc(called, "__call__", (self, *args), options)
-        return recording.function(called, (self, *args), options, self)
-
-    return method
-
-
 def _refused(what: str) -> Any:
     def method(self: Traced, *args: Any, **options: Any) -> NoReturn:
         raise TypeError(
-            f"{what} of an array that carries a derivative would lose it; compute with the functions of its "
-            "namespace, fill arrays that came from numpy.zeros_like(x) or numpy.zeros(n, like=x), or take "
-            "xnn.stop_gradient(x) if the derivative is not wanted"
+            f"{what} of an array that carries a derivative would lose it; compute with NumPy's functions or those of "
+            "x.__array_namespace__(), fill arrays that came from numpy.zeros_like(x) or numpy.zeros(n, like=x), or "
+            "take xnn.stop_gradient(x) if the derivative is not wanted"
         )
 
     return method
 
 
-class Traced:
+class Traced(Methods):
     """An array that carries a derivative; made by ``grad`` and its kin, never by hand."""
 
     __slots__ = ()
@@ -258,47 +236,6 @@ class Traced:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self.level.recording.setitem(self, key, value)
-
-    # -- Methods that code written with NumPy uses ---------------------------------------------------------------
-
-    sum = _method("sum", "axis", "dtype", "out", "keepdims")  # cupy.sum calls it with all four
-    mean = _method("mean", "axis", "dtype", "out", "keepdims")
-    max = _method("max", "axis", "out", "keepdims")
-    min = _method("min", "axis", "out", "keepdims")
-    prod = _method("prod", "axis", "dtype", "out", "keepdims")
-
-    dot, std, var, trace, repeat, take = map(_of_numpy, ("dot", "std", "var", "trace", "repeat", "take"))
-    cumsum, cumprod, clip, squeeze, swapaxes = map(_of_numpy, ("cumsum", "cumprod", "clip", "squeeze", "swapaxes"))
-    argmax, argmin, round, diagonal = map(_of_numpy, ("argmax", "argmin", "round", "diagonal"))
-
-    def transpose(self, *axes: Any) -> Array:
-        """x.transpose(), x.transpose(1, 0) or x.transpose((1, 0))."""
-        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
-        return self.level.recording.permute_dims(self, tuple(order or range(self.ndim))[:: 1 if order else -1])
-
-    def reshape(self, *shape: Any) -> Array:
-        """x.reshape(2, 3) or x.reshape((2, 3))."""
-        return self.level.recording.reshape(self, shape[0] if isinstance(shape[0], tuple) else shape)
-
-    def ravel(self) -> Array:
-        """All entries along one axis."""
-        return self.level.recording.reshape(self, (-1,))
-
-    def flatten(self) -> Array:
-        """The same, never a view."""
-        return self.ravel().copy()
-
-    def astype(self, dtype: Any) -> Array:
-        """The numbers in another type."""
-        return self.level.recording.astype(self, dtype)
-
-    def copy(self) -> Array:
-        """An array of its own, which no change of this one reaches."""
-        return still(self)
-
-    def conj(self) -> Array:
-        """The conjugate."""
-        return self.level.recording.conj(self)
 
     # -- Arithmetic ----------------------------------------------------------------------------------------------
 
@@ -361,6 +298,10 @@ class Slim(Traced, ArrayObject):
     """The usual traced array, which takes little memory."""
 
     __slots__ = ()
+
+
+# What functions compiled for the arrays of one library, such as torch.sin and cupy.matmul, say of an argument.
+Slim.__name__ = Slim.__qualname__ = "traced array (for it take NumPy's function, or that of x.__array_namespace__())"
 
 
 class _Stranger:

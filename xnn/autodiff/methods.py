@@ -1,0 +1,98 @@
+"""The methods of arrays that code written with NumPy uses, and that functions of CuPy such as ``cupy.sum`` call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xnn.arrays import Array
+from xnn.host import numpy
+
+__all__ = ["Methods"]
+
+
+def _method(name: str, *positional: str) -> Any:
+    """A method that is the function of this name; the options named may be given by position."""
+
+    def method(self: Methods, *args: Any, **options: Any) -> Array:
+        options.update(zip(positional, args, strict=False))
+        return getattr(self.level.recording, name)(self, **_given(options))
+
+    return method
+
+
+def _of_numpy(name: str) -> Any:
+    """A method with the name and the arguments of a function of NumPy."""
+
+    def method(self: Methods, *args: Any, **options: Any) -> Any:
+        recording, called = self.level.recording, getattr(numpy, name)
+        if isinstance(called, numpy.ufunc):
+            return recording.ufunc(called, "__call__", (self, *args), options)
+        return recording.function(called, (self, *args), _given(options), self)
+
+    return method
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
+
+
+class Methods:
+    """What a traced array does by the name of a function; of ``order=`` there is NumPy's usual one alone."""
+
+    __slots__ = ()
+    ndim: Any
+    value: Any
+    level: Any
+    mark: Any
+
+    sum = _method("sum", "axis", "dtype", "out", "keepdims")
+    mean = _method("mean", "axis", "dtype", "out", "keepdims")
+    max = _method("max", "axis", "out", "keepdims")
+    min = _method("min", "axis", "out", "keepdims")
+    prod = _method("prod", "axis", "dtype", "out", "keepdims")
+    argmax, argmin = _of_numpy("argmax"), _of_numpy("argmin")
+
+    dot, std, var, trace, repeat, take = map(_of_numpy, ("dot", "std", "var", "trace", "repeat", "take"))
+    cumsum, cumprod, clip, squeeze, swapaxes = map(_of_numpy, ("cumsum", "cumprod", "clip", "squeeze", "swapaxes"))
+    round, diagonal = map(_of_numpy, ("round", "diagonal"))
+
+    def transpose(self, *axes: Any) -> Array:
+        """x.transpose(), x.transpose(1, 0) or x.transpose((1, 0))."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        return self.level.recording.permute_dims(self, tuple(order or range(self.ndim))[:: 1 if order else -1])
+
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Array:
+        """x.reshape(2, 3) or x.reshape((2, 3))."""
+        _usual(order)
+        return self.level.recording.reshape(self, tuple(shape[0] if isinstance(shape[0], (tuple, list)) else shape))
+
+    def ravel(self, order: str = "C") -> Array:
+        """All entries along one axis."""
+        return self.reshape(-1, order=order)
+
+    def flatten(self, order: str = "C") -> Array:
+        """The same, never a view."""
+        return self.reshape(-1, order=order).copy()
+
+    def sort(self, axis: int = -1, kind: Any = None) -> None:
+        """Sort the entries in place."""
+        recording = self.level.recording
+        recording.update(self, recording.sort(self, axis=axis))
+
+    def astype(self, dtype: Any, order: str = "K", copy: bool = True) -> Array:
+        """The numbers in another type."""
+        _usual(order)
+        return self.level.recording.astype(self, dtype)
+
+    def copy(self) -> Any:
+        """An array of its own, which no change of this one reaches."""
+        return self.level.kind(self.value, self.level, self.mark)
+
+    def conj(self) -> Array:
+        """The conjugate."""
+        return self.level.recording.conj(self)
+
+
+def _usual(order: str) -> None:
+    if order not in ("C", "A", "K"):
+        raise NotImplementedError(f"order={order!r} has no derivative here; transpose before and after")
