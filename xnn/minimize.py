@@ -65,7 +65,8 @@ def minimize(
         found = xnn.minimize(cost, near.theta, optimizer=xnn.LBFGS())
 
     Args:
-        cost: C(θ), one number; it gets arrays in the form of ``theta`` and must not change them.
+        cost: C(θ), one number; it gets arrays in the form of ``theta`` and must not change them. With ``gradient``
+            given they are the library's own; else they carry derivatives.
         theta: where to start: an array of any library, numbers in lists, or a list or dictionary of arrays.
         gradient: ∇C(θ), in the form of θ; ``None`` has it found automatically (``xnn.grad``).
         optimizer: plain descent with η = 0.1 by default. With a solver, such as ``xnn.LBFGS()``, each of its

@@ -7,6 +7,7 @@ from typing import Any
 
 from xnn import trees
 from xnn.arrays import Array
+from xnn.autodiff.lifting import answering
 from xnn.autodiff.modes import jvp as forward
 from xnn.autodiff.modes import vjp as reverse
 from xnn.autodiff.rule import Rule, Tangents
@@ -108,7 +109,7 @@ class _Checkpoint(Rule):
     def evaluate(self, xp: Any, *args: Any, **options: Any) -> Array:
         """f(x) of plain arrays."""
         every = iter(args)
-        return _plain(self.name, self.f(*(trees.rebuild(tree, every) for tree in self.structure)))
+        return _plain(self.name, answering(self.f)(*(trees.rebuild(tree, every) for tree in self.structure)))
 
     def _by(self, own: list[int], args: tuple[Any, ...]) -> Callable[[list[Array]], Array]:
         """f as a function of some of its arrays."""

@@ -58,7 +58,7 @@ def _with(options: Any) -> str:
     return f" with {', '.join(f'{key}=' for key in options)}" if options else ""
 
 
-def function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any], like: Traced) -> Any:
+def function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any], like: Any) -> Any:
     """A function of NumPy of traced arrays, or one that makes an array like a traced one."""
     if called.__name__ in ("zeros", "ones", "empty", "full"):
         made = getattr(xp, called.__name__)(*args, **options, device=like.device)
@@ -67,9 +67,11 @@ def function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any
     return _to_fill(xp, y, like) if called.__name__ in ("zeros_like", "ones_like", "empty_like") else y
 
 
-def _to_fill(xp: Any, y: Array, like: Traced) -> Array:
+def _to_fill(xp: Any, y: Array, like: Any) -> Array:
     """y as an array of the level of ``like``, into which arrays with a derivative can be written."""
-    return like.level.constant(y, like.mark) if xp.isdtype(y.dtype, ("real floating", "complex floating")) else y
+    if not isinstance(like, Traced) or not xp.isdtype(y.dtype, ("real floating", "complex floating")):
+        return y
+    return like.level.constant(y, like.mark)
 
 
 def _function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:

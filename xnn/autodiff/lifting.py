@@ -21,13 +21,14 @@ from typing import Any
 
 from array_api_compat import device, to_device
 
-from xnn.arrays import Array, owner
+from xnn import trees
+from xnn.arrays import Array, namespace, owner
 from xnn.autodiff.recording import VIEWS, Recording
 from xnn.autodiff.tracing import Traced, raw
 from xnn.autodiff.views import ArrayObject, is_mutable, relate
 from xnn.host import numpy
 
-__all__ = ["Lifted", "lift", "lifted"]
+__all__ = ["Lifted", "answering", "lift", "lifted"]
 
 _VIEWS = {*VIEWS, "asarray", "ravel", "swapaxes", "transpose", "view"}
 _STANDARD = {"__array_namespace_info__", "__array_api_version__"}
@@ -51,6 +52,32 @@ def lifted(xp: Any) -> Any:
     own = ModuleType(f"xnn.autodiff.lifted_{xp.__name__.replace('.', '_')}", "A namespace that records.")
     lift(own, xp)
     return own
+
+
+def answering(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f for an evaluation without derivatives, where its arguments answer ``__array_namespace__()`` all the same.
+
+    PyTorch's arrays do not, and CuPy's not in every version; f is given lifted ones in their place, and what it returns
+    are the library's own.
+    """
+
+    def function(*args: Any, **options: Any) -> Any:
+        y = f(*(_each(_answer, a) for a in args), **options)
+        return y if _holds(args) else _each(lambda a: a.value if isinstance(a, Lifted) else a, y)
+
+    return function
+
+
+def _answer(x: Any) -> Any:
+    return x if owner(x) is None or hasattr(x, "__array_namespace__") else Lifted(lifted(namespace(x)), x)
+
+
+def _holds(args: Any) -> bool:
+    return any(isinstance(a, Lifted) for tree in args for a in trees.leaves(tree, "x").values())
+
+
+def _each(change: Callable[[Any], Any], tree: Any) -> Any:
+    return trees.rebuild(tree, map(change, trees.leaves(tree, "x").values()))
 
 
 def lift(own: ModuleType, base: Any) -> None:
@@ -329,9 +356,17 @@ class Lifted(ArrayObject):
         return numpy.asarray(self.value, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, function: Any, method: str, *args: Any, **options: Any) -> Any:
+        if not hasattr(self.value, "__array_ufunc__"):  # an array of PyTorch or JAX
+            return self.namespace.ufunc(function, method, args, options)
         y = getattr(function, method)(*_unwrap(args), **_unwrap(options))
         changed = options.get("out")  # a += x for a plain a is a call with out=(a,): a itself comes back
         return (changed[0] if len(changed) == 1 else changed) if changed else _wrap(self.namespace, y)
 
+    def __cupy_override_elementwise_kernel__(self, function: Any, *args: Any, **options: Any) -> Any:
+        """CuPy's way to hand cupy.sin(x) over."""
+        return _wrap(self.namespace, function(*_unwrap(args), **_unwrap(options)))
+
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, options: Any) -> Any:
+        if not hasattr(self.value, "__array_function__"):
+            return self.namespace.function(function, args, options, self)
         return _wrap(self.namespace, function(*_unwrap(args), **_unwrap(options)))

@@ -26,6 +26,7 @@ from typing import Any
 from xnn import trees
 from xnn.arrays import Array, on_their_device, their_device
 from xnn.autodiff.levels import Forward
+from xnn.autodiff.lifting import answering
 from xnn.autodiff.recording import recording
 from xnn.autodiff.rule import is_complex
 from xnn.autodiff.tape import Tape, floats, like, ones, zeros
@@ -146,7 +147,7 @@ def derivatives(f: Callable[..., Array], n: int, argnum: int = 0) -> Callable[..
     def function(*args: Any, **options: Any) -> tuple[Array, ...]:
         arrays = floats(args[argnum], argnum)
         if n == 0:
-            return (f(*args, **options),)
+            return (answering(f)(*args, **options),)
         marks = [(ones(a),) + (None,) * (n - 1) for a in arrays]
 
         def of_one(x: Any) -> Array:

@@ -22,7 +22,7 @@ from xnn.autodiff.linear import GETITEM, LINEAR, SELECT
 from xnn.autodiff.products import MATMUL
 from xnn.autodiff.rule import Elementwise, Rule
 from xnn.autodiff.tracing import Derivative, Traced, apply, one, raw, still
-from xnn.autodiff.views import is_mutable, relate
+from xnn.autodiff.views import ArrayObject, is_mutable, relate
 
 __all__ = ["VIEWS", "Recording", "recording"]
 
@@ -53,7 +53,7 @@ class Recording(ModuleType):
         elif name == "fft":
             function = Part(self, name, {}, FOURIER)
         else:
-            function = _wrap(self, getattr(self.base_namespace, name), name, RULES, COMPOSED)
+            function = _wrap(self, self.base_namespace, "", name, RULES, COMPOSED)
         self.__dict__[name] = function
         return function
 
@@ -69,11 +69,11 @@ class Part(ModuleType):
 
     def __init__(self, whole: Recording, name: str, rules: Any, composed: Any) -> None:
         super().__init__(f"{whole.__name__}.{name}", "A namespace that records.")
-        self.whole, self.rules, self.composed = whole, rules, composed
+        self.whole, self.part, self.rules, self.composed = whole, name, rules, composed
         self.plain = getattr(whole.base_namespace, name)
 
     def __getattr__(self, name: str) -> Any:
-        self.__dict__[name] = function = _wrap(self.whole, getattr(self.plain, name), name, self.rules, self.composed)
+        self.__dict__[name] = function = _wrap(self.whole, self.plain, self.part, name, self.rules, self.composed)
         return function
 
 
@@ -83,10 +83,12 @@ def recording(xp: Any) -> Any:
     return xp if hasattr(xp, "base_namespace") else Recording(xp)
 
 
-def _wrap(own: Recording, plain: Any, name: str, rules: Any, composed: Any) -> Any:
-    """The function ``plain`` of the library, made to record."""
+def _wrap(own: Recording, space: Any, part: str, name: str, rules: Any, composed: Any) -> Any:
+    """The function of this name of the library, or of the ``part`` of it that ``space`` is, made to record."""
+    plain = getattr(space, name)
     if name.startswith("__") or isinstance(plain, type) or not callable(plain):
         return plain
+    plain = _of_lifted(own, plain, part, name)
     if name in ("concat", "stack"):
         function = _of_list(own, plain, RULES[name])
     elif name in rules:
@@ -100,6 +102,26 @@ def _wrap(own: Recording, plain: Any, name: str, rules: Any, composed: Any) -> A
     if name in VIEWS and name not in ("broadcast_arrays", "unstack"):  # which are made of others
         function = _viewing(function)
     return wraps(plain)(function)  # its name, signature and text
+
+
+def _of_lifted(own: Recording, plain: Any, part: str, name: str) -> Callable[..., Any]:
+    """The library's function; lifted arrays (see ``lifting``) bring their own."""
+
+    @wraps(plain)
+    def function(*args: Any, **options: Any) -> Any:
+        for a in args:
+            if isinstance(a, (list, tuple)) and a:
+                a = next((x for x in a if isinstance(x, ArrayObject)), None)
+            if _is_lifted(own, a):
+                return getattr(getattr(a.level, part) if part else a.level, name)(*args, **options)
+        return plain(*args, **options)
+
+    return function
+
+
+def _is_lifted(own: Recording, a: Any) -> bool:
+    """Whether a is a lifted array, of another namespace than this one."""
+    return isinstance(a, ArrayObject) and not isinstance(a, Traced) and a.level.base_namespace is not own.base_namespace
 
 
 def _viewing(function: Any) -> Callable[..., Array]:
@@ -181,32 +203,35 @@ def _holds_traced(x: Any) -> bool:
 
 
 def _asarray(xp: Recording, x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Array:
-    """A traced array as it is; lists with traced arrays in them are stacked."""
-    if not _holds_traced(x):
+    """A traced array as it is; lists with such arrays in them are stacked."""
+    if _is_lifted(xp, x):
+        return x.level.asarray(x, dtype=dtype, device=device, copy=copy)
+    if _first(xp, x) is None:
         return xp.base_namespace.asarray(x, dtype=dtype, device=device, copy=copy)
     if isinstance(x, (list, tuple)):
-        like = _first(x)
+        like = _first(xp, x)
         same = {"dtype": like.dtype, "device": like.device}
-        x = xp.stack([xp.asarray(a) if _holds_traced(a) else xp.asarray(a, **same) for a in x])
+        x = xp.stack([xp.asarray(a, **({} if _first(xp, a) is not None else same)) for a in x])
     if dtype is None or x.dtype == dtype:
         return still(x) if copy else x
     return xp.astype(x, dtype)
 
 
-def _first(x: Any) -> Traced:
-    while not isinstance(x, Traced):
-        x = next(a for a in x if _holds_traced(a))
-    return x
+def _first(xp: Recording, x: Any) -> Any:
+    """The first array in nested lists that only functions of this module take, or None."""
+    if isinstance(x, (list, tuple)):
+        return next((a for a in (_first(xp, a) for a in x) if a is not None), None)
+    return x if isinstance(x, Traced) or _is_lifted(xp, x) else None
 
 
 def _full(xp: Recording, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
-    if isinstance(fill_value, Traced):
+    if isinstance(fill_value, Traced) or _is_lifted(xp, fill_value):
         return xp.broadcast_to(xp.asarray(fill_value, dtype=dtype), shape if isinstance(shape, tuple) else (shape,))
     return xp.base_namespace.full(shape, fill_value, dtype=dtype, device=device)
 
 
 def _full_like(xp: Recording, x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
-    if isinstance(fill_value, Traced):
+    if isinstance(fill_value, Traced) or _is_lifted(xp, fill_value):
         return xp.broadcast_to(xp.asarray(fill_value, dtype=dtype), x.shape)
     return xp.base_namespace.full_like(raw(x), fill_value, dtype=dtype, device=device)
 

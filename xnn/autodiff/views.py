@@ -22,6 +22,10 @@ class ArrayObject:
     """
 
     __slots__ = ("__weakref__", "kin", "level", "mark", "value")
+    value: Any
+    level: Any
+    mark: Any
+    kin: Any  # a Kin, or None
 
 
 class Kin:

@@ -212,10 +212,11 @@ def flatten(
 
     def jacobian(θ: Array) -> tuple[Array, Array]:
         from xnn.autodiff import jacobian
+        from xnn.autodiff.lifting import answering
 
         assert residuals is not None
         parts = structure(θ)
-        r = residuals(parts)
+        r = answering(residuals)(parts)
         columns = leaves(jacobian(residuals)(parts), "the Jacobian").values()
         return r, xp.concat([xp.reshape(xp.astype(J, whole, copy=False), (r.shape[0], -1)) for J in columns], axis=1)
 
