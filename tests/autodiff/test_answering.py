@@ -61,7 +61,9 @@ def test_the_namespace_that_records_takes_them(backend, x):
     with backend.scope():
         for f in (
             lambda x: xp.exp(c) * xp.exp(x) + xp.where(c > 0.5, x, 0.0), lambda x: xp.concat([c, x]),
-            lambda x: xp.asarray([x[0], 1.0]) * xp.full((2,), x[1]), lambda x: xp.tensordot(c, x, axes=1),
-            lambda x: xp.linalg.vector_norm(x) * xp.full_like(c, x[0]), lambda x: xp.asarray(x, copy=True) * xp.std(x),
+            lambda x: xp.tensordot(c, x, axes=1), lambda x: xp.linalg.vector_norm(x) * xp.asarray(x, copy=True),
         ):  # fmt: skip
             xnn.check_gradients(f, x)
+        if backend.name in ("torch", "cupy"):  # where f gets lifted ones
+            xnn.check_gradients(lambda x: xp.asarray([x[0], 1.0]) * xp.full((2,), x[1]), x)
+            xnn.check_gradients(lambda x: x * xp.full_like(c, x[0]), x)
