@@ -2,8 +2,8 @@
 
 A small network is bound by the number of Python calls. NumPy's own ``sum``, ``reshape`` and others are
 wrappers in Python around the ufunc or the method that does the work; here the latter is called directly.
-Results are the same to the bit, but for sums along the first axis of a matrix, which are products with ones;
-whatever is not named here is array-api-compat's.
+Results are the same to the bit, but for sums along one axis of a matrix, which are products with ones; whatever is
+not named here is array-api-compat's.
 """
 
 from __future__ import annotations
@@ -21,11 +21,16 @@ _compat: Any = array_api_compat.numpy
 _add: Any = numpy.add.reduce
 _maximum: Any = numpy.maximum.reduce
 _minimum: Any = numpy.minimum.reduce
+_NARROW = 64
 
 
 def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    if axis == 0 and dtype is None and not keepdims and x.ndim == 2 and x.dtype.kind == "f":
-        return _ones(x.shape[0], x.dtype) @ x  # a third of the time for (32, 16), two thirds for (200, 64)
+    if dtype is None and x.ndim == 2 and x.dtype.kind == "f":
+        if axis == 0 and not keepdims:
+            return _ones(x.shape[0], x.dtype) @ x  # a third of the time for (32, 16), two thirds for (200, 64)
+        if axis in (1, -1):
+            sums = x @ _ones(x.shape[1], x.dtype)  # a third for (32, 2), a fifth for (200, 10)
+            return sums.reshape(-1, 1) if keepdims else sums
     return _add(x, axis, dtype, None, keepdims)
 
 
@@ -37,6 +42,10 @@ def _ones(n: int, dtype: Any) -> Any:
 
 
 def _max(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    if axis in (1, -1) and x.ndim == 2 and x.shape[1] <= _NARROW:
+        # Rows of few numbers, such as the outputs of a classifier, as columns: a quarter of the time for (200, 10).
+        found = _maximum(x.T.astype(x.dtype), 0, None, None, False)
+        return found.reshape(-1, 1) if keepdims else found
     return _maximum(x, axis, None, None, keepdims)
 
 

@@ -73,6 +73,29 @@ def test_every_loss_is_planned(loss, weighted, rng):
     assert same(*(network.gradients(x, y, loss, per_example=True) for _ in range(2)))
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_a_plan_of_a_random_network_gives_the_bits_of_a_plain_step(seed):
+    """Deep enough that memory is used again and again, by arrays of other shapes."""
+    rng = np.random.default_rng(seed)
+    layers = []
+    for _ in range(rng.integers(1, 9)):
+        layers += [[xnn.Dense(int(rng.integers(1, 9))), LAYERS[rng.integers(2, 20)]][rng.integers(2)]]
+    network = xnn.Network([*layers, xnn.Dense(3)], inputs=int(rng.integers(1, 9)), seed=seed, backend="numpy")
+    loss, n, training = LOSSES[rng.integers(len(LOSSES))], int(rng.integers(1, 12)), bool(rng.integers(2))
+    x, y, _ = network.prepare(rng.normal(size=(n, *network.inputs)), targets(loss, rng, n), loss)
+
+    def results(packed, training):
+        before = network.buffers
+        cost, g, outputs = network.differentiate(x, y, None, loss, training=training, packed=packed)
+        network.set_buffers(before)
+        return copy.deepcopy((cost, g, outputs))
+
+    for packed in (False, True):
+        plain, *others = (results(packed, training) for _ in range(3))
+        assert all(same(other, plain) for other in others)
+    assert planned(network) == 2
+
+
 @pytest.mark.parametrize("shapes", [(5, 7, 3), (1, 7, 3), (5, 1, 3), (5, 7, 1), (1, 1, 1), (64, 784, 100), (33, 2, 65)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_products_by_the_shorter_way_are_the_same(shapes, dtype, rng):

@@ -108,10 +108,12 @@ class ArrayData:
             for rows in parts:
                 yield Batch(*(None if c is None else c[rows, ...] for c in self._columns))
         else:
-            order, take = self._backend.asarray(order, "int32"), self._backend.xp.take
+            order, take = self._backend.asarray(order), self._backend.xp.take
+            x, y, weights = self._columns
             for rows in parts:
                 chosen = order[rows]
-                yield Batch(*(None if c is None else take(c, chosen, axis=0) for c in self._columns))
+                weighted = None if weights is None else take(weights, chosen, axis=0)
+                yield Batch(take(x, chosen, axis=0), take(y, chosen, axis=0), weighted)
 
     def _gathered(self, parts: list[slice], order: Any) -> Iterator[tuple[Any, ...]]:
         """The batches on the host."""

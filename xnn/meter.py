@@ -15,6 +15,7 @@ __all__ = ["Measures", "Meter", "named"]
 Measures: TypeAlias = list[tuple[str, Callable[..., Array]]]  # metrics with the names they have in a history
 
 _TOGETHER = 256  # numbers that are joined in one array: libraries that compile do so for each count
+_ON_HOST = (float, int, numpy.number)  # one of NumPy's, which is no array, is there already
 _HELD = 1 << 22  # values of outputs that are kept, for metrics that are means over examples
 
 
@@ -51,10 +52,10 @@ class Meter:
     def numbers(self, name: str) -> Any:
         """All numbers under this name, as a NumPy array of float64; waits for the device."""
         numbers = self._numbers[name]
-        if numbers and isinstance(numbers[-1], float | int):
+        if numbers and isinstance(numbers[-1], float):
             return numpy.asarray(numbers, dtype="float64")
         self._join(name)
-        return numpy.concatenate([to_numpy(a).astype("float64") for a in numbers])
+        return numpy.concatenate([numpy.atleast_1d(to_numpy(a)).astype("float64") for a in numbers])
 
     def metrics(self) -> dict[str, float]:
         """The metrics of all batches, by name."""
@@ -68,7 +69,7 @@ class Meter:
     def state_dict(self) -> dict[str, Any]:
         """What was collected so far."""
         for name, numbers in self._numbers.items():
-            if numbers and not isinstance(numbers[-1], float | int):
+            if numbers and not isinstance(numbers[-1], float):
                 self._numbers[name] = [self._xp.concat(numbers)]
         self._held, self._all = ([self._concatenated(pairs)] if pairs else [] for pairs in (self._held, self._all))
         return {
@@ -82,14 +83,17 @@ class Meter:
 
     def _note(self, name: str, number: Array | float) -> None:
         numbers = self._numbers[name]
-        numbers.append(number if isinstance(number, float | int) else self._xp.reshape(number, (1,)))
+        if isinstance(number, _ON_HOST):
+            numbers.append(float(number))
+            return
+        numbers.append(self._xp.reshape(number, (1,)))
         if len(numbers) % _TOGETHER == 0:
             self._join(name)
 
     def _join(self, name: str) -> None:
         """One array in the place of the single numbers at the end."""
         numbers = self._numbers[name]
-        single = [a for a in numbers if not isinstance(a, float | int) and a.shape[0] == 1]
+        single = [a for a in numbers if not isinstance(a, float) and a.shape[0] == 1]
         if len(single) > 1:
             self._numbers[name][len(numbers) - len(single) :] = [self._xp.concat(single)]
 

@@ -327,7 +327,7 @@ class Network:
 
         The gradients are a list in the order of the parameters, or, ``packed``, one flat vector like θ.
         """
-        given = (x, y, weights, *(array for own in self._buffers for array in own.values()))
+        given = [x, y, weights, *[array for own in self._buffers for array in own.values()]]
         task = self._task(Mode(loss, penalty, training, per_example, deltas is not None, packed))
         results, g = task.run(self.backend, self._deferred_θ, given, watch(self.layers, self.step))
         after = 2 + (len(given) - 3 if training else 0)

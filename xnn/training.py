@@ -222,9 +222,10 @@ def _epoch(
     network, optimizer, loss, penalty = run.network, run.optimizer, run.loss, run.penalty
     backend, xp = network.backend, network.backend.xp
     meter = run.meter = run.meter or Meter(xp, run.measures)
+    solving = isinstance(optimizer, Solver)
     watchers = [c for c in run.callbacks if type(c).on_step_end is not Callback.on_step_end]
     for x, y, weights in batches:
-        problem = network.problem(x, y, weights, loss, penalty) if isinstance(optimizer, Solver) else None
+        problem = network.problem(x, y, weights, loss, penalty) if solving else None
         cost, g, outputs = network.differentiate(x, y, weights, loss, penalty, packed=True)
         if run.tol is not None and run.stop_on == "gradient":
             run.total = g * x.shape[0] if run.total is None else run.total + g * x.shape[0]
