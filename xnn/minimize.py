@@ -9,12 +9,12 @@ from itertools import count, pairwise
 from math import isfinite
 from typing import Any
 
-from xnn.arrays import owner, their_device, to_numpy
-from xnn.clipping import norm
+from xnn.arrays import their_device
+from xnn.descents import Iterations, Updates
 from xnn.errors import DivergenceWarning
-from xnn.optimizers import SGD, GaussNewton, Optimizer, Problem, Solver, flatten
+from xnn.optimizers import SGD, GaussNewton, Optimizer, Solver
 from xnn.settings import number, whole
-from xnn.trees import arrays, leaves, matching, rebuild
+from xnn.trees import arrays, leaves, rebuild
 
 __all__ = ["Minimum", "least_squares", "minimize"]
 
@@ -92,17 +92,7 @@ def minimize(
 
     Source: text 003, "iterate until ∇J = 0".
     """
-    tol, limit = _check(cost, gradient, optimizer, tol, stop_on, max_iterations)
-    xp, start = arrays(theta)
-    if not start or any(0 in θ.shape for θ in start):
-        raise ValueError("theta is empty: there is nothing to minimize over")
-    with their_device(theta):
-        path: _Solution | _Updates
-        if isinstance(optimizer, Solver):
-            path = _Solution(optimizer, *_flat(cost, gradient, theta))
-        else:
-            path = _Updates(cost, gradient, optimizer, theta)
-        return _descend(path, xp, optimizer, tol, stop_on, limit, callback)
+    return _run(cost, gradient, None, theta, optimizer, tol, stop_on, max_iterations, callback)
 
 
 def least_squares(
@@ -141,16 +131,30 @@ def least_squares(
             raise ValueError(f"residuals must return an array with one axis; got {shape}: reshape it to (-1,)")
         return 0.5 * (r @ r)
 
-    if not (isinstance(optimizer, Solver) and optimizer.needs == "jacobian"):
-        return minimize(
-            cost, theta, optimizer=optimizer, tol=tol, stop_on=stop_on, max_iterations=max_iterations, callback=callback
-        )
-    tol, limit = _check(cost, None, optimizer, tol, stop_on, max_iterations)
+    return _run(cost, None, residuals, theta, optimizer, tol, stop_on, max_iterations, callback)
+
+
+def _run(
+    cost: Any,
+    gradient: Any,
+    residuals: Any,
+    theta: Any,
+    optimizer: Any,
+    tol: float,
+    stop_on: str,
+    most: int,
+    callback: Any,
+) -> Minimum:
+    tol, limit = _check(cost, gradient, optimizer, tol, stop_on, most)
     xp, start = arrays(theta)
     if not start or any(0 in θ.shape for θ in start):
         raise ValueError("theta is empty: there is nothing to minimize over")
     with their_device(theta):
-        path = _Solution(optimizer, *_flat(cost, None, theta, residuals))
+        path: Iterations | Updates
+        if isinstance(optimizer, Solver):
+            path = Iterations(cost, gradient, optimizer, theta, residuals)
+        else:
+            path = Updates(cost, gradient, optimizer, theta)
         return _descend(path, xp, optimizer, tol, stop_on, limit, callback)
 
 
@@ -190,89 +194,11 @@ def _descend(path: Any, xp: Any, optimizer: Any, tol: float, stop_on: str, limit
         warnings.warn(
             f"minimize {reason}; lower the lr of {optimizer!r}, scale the data, or check the gradient",
             DivergenceWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     if not isfinite(costs[-1]):
         return Minimum(before, costs[-2], iteration, reason, costs)
     return Minimum(path.theta(), costs[-1], iteration, reason, costs)
-
-
-class _Updates:
-    """The way down of an optimizer: a gradient and an update an iteration."""
-
-    def __init__(self, cost: Any, gradient: Any, optimizer: Optimizer, theta: Any) -> None:
-        self._cost, self._gradient, self._optimizer = cost, gradient, optimizer
-        self._both = gradient is None
-        if self._both:
-            from xnn.autodiff import value_and_grad  # on use: importing it takes a while
-
-            self._cost = value_and_grad(cost)
-        self._xp, start = arrays(theta)
-        self._θ = rebuild(theta, [self._xp.asarray(a, copy=True) for a in start])
-        self._state = optimizer.init(self._θ)
-
-    def theta(self) -> Any:
-        return self._θ
-
-    def cost(self) -> float:
-        found = self._cost(self._θ)
-        if self._both:  # the gradient comes with the cost
-            found, self._found = found
-        return _number(found)
-
-    def differentiate(self) -> None:
-        g = self._found if self._both else self._gradient(self._θ)
-        here = list(leaves(self._θ, "theta").values())
-        self._g = matching(g, self._xp, self._θ, here, "gradient")
-
-    def norm(self) -> float:
-        return float(to_numpy(norm(self._xp, self._g)))
-
-    def advance(self) -> bool:
-        self._θ, self._state = self._optimizer.update(self._θ, rebuild(self._θ, self._g), self._state)
-        return True
-
-
-class _Solution:
-    """The way down of a solver: an iteration is what takes it to its next point, cost and gradient in one."""
-
-    def __init__(self, solver: Solver, problem: Problem, θ: Any, structure: Callable[[Any], Any]) -> None:
-        solver.check(problem)
-        self._problem, self._solver, self._state = problem, solver, solver.numbers()
-        self._structure = structure
-        self._here, _ = problem.at(θ)
-        self._iterations = 0
-
-    def theta(self) -> Any:
-        return self._structure(self._here.theta)
-
-    def cost(self) -> float:
-        return self._here.cost
-
-    def differentiate(self) -> None:
-        """It is done already, together with the cost."""
-
-    def norm(self) -> float:
-        return self._here.norm
-
-    def advance(self) -> bool:
-        """One iteration; False where no better point is found, not even without what the solver remembers."""
-        solver, η = self._solver, self._solver.rate(self._iterations)
-        first = self._state["iterations"] == 0
-        self._here, self._state = solver.iterate(self._problem, self._here, self._state, η)
-        if self._state["t"] == 0 and not first:
-            self._here, self._state = solver.iterate(self._problem, self._here, solver.numbers(), η)
-        self._iterations += 1
-        return bool(self._state["t"] != 0)
-
-
-def _flat(cost: Any, gradient: Any, theta: Any, residuals: Any = None) -> tuple[Problem, Any, Callable[[Any], Any]]:
-    """The problem that a solver is handed, with the gradient found automatically where none is given."""
-    if gradient is None:
-        from xnn.autodiff import value_and_grad
-
-        return flatten(theta, value_and_grad(cost), residuals=residuals)
-    return flatten(theta, lambda θ: (cost(θ), gradient(θ)), gradient)
 
 
 def _check(
@@ -293,18 +219,6 @@ def _check(
 def _start(iteration: int, name: str, value: float) -> None:
     if iteration == 0 and not isfinite(value):
         raise ValueError(f"{name} is {value} at the start: look for NaN or infinity in theta and in the data")
-
-
-def _number(value: Any) -> float:
-    """What a cost function returned, as a Python float; waits for the device."""
-    if isinstance(value, (float, int)):
-        return float(value)
-    if owner(value) is None:
-        raise TypeError(f"cost must return one real number, got {type(value).__name__}: {value!r:.60}")
-    array = to_numpy(value)
-    if array.size != 1 or array.dtype.kind not in "iuf":
-        raise ValueError(f"cost must return one real number, got an array of {array.dtype}, shape {array.shape}")
-    return float(array.reshape(()))
 
 
 def _copy(xp: Any, θ: Any) -> Any:
