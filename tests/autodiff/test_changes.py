@@ -89,7 +89,20 @@ def columns(x):
     return np.sum(a @ a.T)
 
 
-PROGRAMS = [entries, rows, by_masks_and_indices, names, views, time_steps, lists, columns]
+def functions(x):
+    y, z = np.copy(x), np.clip(x, None, 9.0)
+    np.multiply(x, x, out=x)
+    np.add(z, 1.0, out=z)
+    y[0] = 5.0
+    w = x.astype(x.dtype)
+    w -= 1.0
+    a, b = np.split(x * z, [1])
+    b *= a
+    x.sort()
+    return np.sum(x * y * z) + np.sum(w * b[0]) + x[1]
+
+
+PROGRAMS = [functions, entries, rows, by_masks_and_indices, names, views, time_steps, lists, columns]
 
 
 @pytest.mark.parametrize("f", PROGRAMS)

@@ -33,7 +33,7 @@ _KEYWORDS = {"axis": "axis", "keepdims": "keepdims", "dtype": "dtype", "ddof": "
 
 
 def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
-    """A ufunc of traced arrays; ``a += x`` for a plain array a binds a to a new array."""
+    """A ufunc of traced arrays; ``a += x``, which hands a plain array a over as ``out``, binds a to a new array."""
     name = called.__name__.removeprefix("cupy_")
     if options:
         options = {key: value for key, value in options.items() if value is not None}
@@ -45,6 +45,9 @@ def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dic
         if name not in way or not set(options) <= {"axis", "keepdims", "dtype"}:
             raise Derivative(f"numpy.{name}.{method}{_with(options)} has no derivative here")
         return getattr(xp, way[name])(args[0], **{"axis": 0, **options})
+    elif "out" in options and isinstance(options["out"][0], Traced):
+        (into,) = options.pop("out")
+        return xp.update(into, ufunc(xp, called, method, args, options))
     elif "out" in options and options["out"][0] is args[0]:
         options.pop("out")
     if options:

@@ -41,6 +41,7 @@ class Methods:
 
     __slots__ = ()
     ndim: Any
+    dtype: Any
     value: Any
     level: Any
     mark: Any
@@ -82,7 +83,7 @@ class Methods:
     def astype(self, dtype: Any, order: str = "K", copy: bool = True) -> Array:
         """The numbers in another type."""
         _usual(order)
-        return self.level.recording.astype(self, dtype)
+        return self if not copy and self.dtype == dtype else self.level.recording.astype(self, dtype)
 
     def copy(self) -> Any:
         """An array of its own, which no change of this one reaches."""

@@ -250,7 +250,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "diagflat": lambda xp, v, k=0: diag(xp, xp.reshape(v, (-1,)), k),
     "vdot": lambda xp, a, b: xp.sum(xp.reshape(a, (-1,)) * xp.reshape(b, (-1,))),
     "multi_dot": lambda xp, arrays: _product(list(arrays)),
-    "copy": lambda xp, a: a,
+    "copy": lambda xp, a: xp.asarray(a, copy=True),
     "tile": lambda xp, A, reps: xp.tile(A, (reps,) if isinstance(reps, int) else tuple(reps)),
     "ptp": lambda xp, a, axis=None, keepdims=False: (
         xp.max(a, axis=axis, keepdims=keepdims) - xp.min(a, axis=axis, keepdims=keepdims)),

@@ -179,7 +179,7 @@ def _composed(own: Recording, plain: Any, composition: Any, views: bool) -> Call
             return plain(*args, **options)
         y = composition(own, *args, **options)
         if isinstance(y, Traced) and not views:
-            y.kin = None  # the views that it was made of are nobody's
+            y = still(y)  # neither an argument itself nor a view of one
         return y
 
     return function
