@@ -393,22 +393,23 @@ PEERS_LACK = {
 
 
 def by_torch(name, x, v, g):
-    """Jᵀ g and its derivative along v."""
+    """J v, Jᵀ g, and the derivative of Jᵀ g along v."""
     import array_api_compat.torch as xp
     import torch
 
     function = CASES[name][0]
     tensors = [torch.tensor(a, requires_grad=True) for a in x]
-    weights = torch.tensor(g)
+    weights = torch.tensor(g, requires_grad=True)
     y = function(xp, *tensors)
     adjoints = torch.autograd.grad(y, tensors, weights, create_graph=True, allow_unused=True)
     adjoints = [torch.zeros_like(a) if b is None else b for a, b in zip(tensors, adjoints, strict=True)]
     inner = sum(torch.sum(torch.real(torch.conj(torch.tensor(b)) * a)) for a, b in zip(adjoints, v, strict=True))
+    (tangent,) = torch.autograd.grad(inner, [weights], retain_graph=True)  # ⟨Jᵀ g, v⟩ = ⟨g, J v⟩, by g
     second = [None] * len(x)
     if inner.requires_grad:
         second = torch.autograd.grad(inner, tensors, allow_unused=True)
     second = [torch.zeros_like(a) if b is None else b for a, b in zip(tensors, second, strict=True)]
-    return [[a.detach().numpy(force=True) for a in arrays] for arrays in (adjoints, second)]
+    return [[a.detach().numpy(force=True) for a in arrays] for arrays in ([tangent], adjoints, second)]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -417,13 +418,14 @@ def test_a_rule_against_pytorch(name):
     if name in PEERS_LACK["torch"]:
         pytest.skip("PyTorch has no such function")
     x, v, g, _, adjoints, _ = expected(name)
-    theirs, their_second = by_torch(name, x, v, g)
     xp = recording(xnn.get_backend("numpy").xp)
+    tangent = jvp(lambda x: CASES[name][0](xp, *x), x, v)[1]
     second = jvp(grad(scalar(xp, CASES[name][0], g)), x, v)[1]
-    for own, other in zip(adjoints, theirs, strict=True):
-        assert error(own, other) < 1e-12
-    for own, other in zip(second, their_second, strict=True):
-        assert error(own, other) < 1e-10
+    for what, mine, theirs in zip(
+        ("J v", "Jᵀ g", "second"), ([tangent], adjoints, second), by_torch(name, x, v, g), strict=True
+    ):
+        for own, other in zip(mine, theirs, strict=True):
+            assert error(own, other) < 1e-12, what
 
 
 def test_forward_mode_beside_a_constant_under_jit():
@@ -441,26 +443,34 @@ def test_forward_mode_beside_a_constant_under_jit():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in CASES if name not in PEERS_LACK["jax"]])
 def test_a_rule_against_jax(name):
-    """JAX's own derivative, and the second order of ours on its arrays for the first case of each function."""
+    """JAX's own derivatives, and those of ours on JAX's arrays."""
     jax = pytest.importorskip("jax")
     import array_api_compat
 
     function = CASES[name][0]
-    x, v, g, _, adjoints, right = expected(name)
-    first = "," not in name and "(complex)" not in name  # the second order takes most of the time to compile
-    first = first or name == "cumulative_prod, initial"  # a constant beside a traced array
+    x, v, g, _, adjoints, _ = expected(name)
 
     @functools.partial(jax.jit, compiler_options=QUICK)
     def both(x, v, g):
         xp = array_api_compat.array_namespace(g)
-        theirs = jax.vjp(lambda *x: function(xp, *x), *x)[1](jax.numpy.conj(g))
-        return theirs, jvp(grad(scalar(recording(xp), function, g)), x, v)[1] if first else []
+        f = lambda *x: function(xp, *x)  # noqa: E731
+        pulled = lambda *x: jax.vjp(f, *x)[1](jax.numpy.conj(g))  # noqa: E731
+        adjoints, second = jax.jvp(pulled, tuple(x), tuple(v))
+        records = recording(xp)
+        ours = (
+            jvp(lambda x: function(records, *x), x, v)[1], vjp(lambda x: function(records, *x), x)[1](g),
+            jvp(grad(scalar(records, function, g)), x, v)[1],
+        )  # fmt: skip
+        # JAX's convention has conjugates of ours.
+        return ours, (jax.jvp(f, tuple(x), tuple(v))[1], *([jax.numpy.conj(a) for a in b] for b in (adjoints, second)))
 
-    theirs, second = both(*jax.tree.map(jax.numpy.asarray, (x, v, g)))
-    for own, other in zip(adjoints, theirs, strict=True):  # JAX's convention has conjugates of ours
-        assert error(own, np.conj(np.asarray(other))) < 1e-12
-    for own, other in zip(second, right, strict=first):
-        assert error(np.asarray(own), other) < 1e-8
+    (tangent, own, second), (right, right_adjoints, right_second) = both(*jax.tree.map(jax.numpy.asarray, (x, v, g)))
+    assert error(tangent, right) < 1e-12
+    for mine, on_numpy, other in zip(own, adjoints, right_adjoints, strict=True):
+        assert error(mine, other) < 1e-12
+        assert error(on_numpy, other) < 1e-12
+    for mine, other in zip(second, right_second, strict=True):
+        assert error(mine, other) < 1e-12
 
 
 # -- The whole standard ---------------------------------------------------------------------------------------------
