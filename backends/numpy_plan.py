@@ -82,7 +82,7 @@ class Noted(NDArrayOperatorsMixin):
             args = tuple(numpy.asarray(a, dtype=kinds[0]) if type(a) in (int, float) else a for a in args)
         if all(type(a) is not Noted or a.out == "number" for a in args):
             raise Unplanned("arithmetic between numbers, which Python does in double precision")
-        if ufunc is numpy.matmul and all(map(_whole, arrays)) and max(a.ndim for a in arrays) == 2 and len(kinds) == 1:
+        if ufunc is numpy.matmul and len(kinds) == 1 and _same_by_dot(*arrays):
             return self._note(numpy.dot, args, "last")  # the same product, by a shorter way
         if ufunc.signature is None:  # entry by entry
             shape = numpy.broadcast_shapes(*map(numpy.shape, arrays))
@@ -193,8 +193,15 @@ def _in_memory_of(view: Any, a: Any) -> bool:
     return isinstance(view, numpy.ndarray) and isinstance(a, numpy.ndarray) and numpy.may_share_memory(view, a)
 
 
+def _same_by_dot(a: Any, b: Any) -> bool:
+    """Whether ``dot`` does what ``matmul`` does, to the bit: BLAS takes both as they lie, and one is a matrix.
+
+    Products of one number each they form differently: the zeros among them can have another sign.
+    """
+    return _whole(a) and _whole(b) and a.ndim + b.ndim > 2 and a.shape[-1] > 1
+
+
 def _whole(a: Any) -> bool:
-    """Whether it is a matrix or a vector that BLAS takes as it lies: then ``dot`` and ``matmul`` do the same."""
     if not isinstance(a, numpy.ndarray) or a.ndim not in (1, 2) or a.dtype.kind != "f" or not a.size:
         return False
     return bool(a.flags.c_contiguous or a.flags.f_contiguous)
