@@ -391,15 +391,16 @@ class Network:
         coming = self.step
 
         def evaluate(θ: Array) -> tuple[Array, Array]:
-            before = self._θ, self.step, self._buffers
+            xp = self.backend.xp
+            own, step, buffers = xp.asarray(self._θ, copy=True), self.step, self._buffers
             try:
-                self._set_flat(θ)
+                self._set_values(θ)  # where plans look for them
                 self.step = coming
                 cost, g, _ = self.differentiate(x, y, weights, loss, penalty, packed=True)
+                return cost, xp.asarray(g, copy=True)  # a plan writes the next one to the same place
             finally:
-                θ, self.step, self._buffers = before
-                self._set_flat(θ)
-            return cost, g
+                self._set_values(own)
+                self.step, self._buffers = step, buffers
 
         return Problem(self.backend.xp, evaluate)
 
@@ -563,9 +564,11 @@ class Network:
             self._θ[...] = θ
 
     def update(self, θ: Array) -> None:
-        """Take the θ of an update in place; a library without views made a new one."""
-        if θ is not self._θ or self.backend.immutable:
+        """Take the θ of an update: it is the vector itself, changed in place, or a new one, as that of a solver."""
+        if self.backend.immutable:
             self._set_flat(θ)
+        elif θ is not self._θ:
+            self._set_values(θ)
 
     @property
     def flat(self) -> Array:
