@@ -44,6 +44,23 @@ OF_VECTORS = """
     np.take_along_axis(x,np.array([0]),0); np.searchsorted(c,x)*x; np.digitize(x,c)*x; np.cumsum(x[None],1);
     np.any(x>0)*x; np.all(x>0)*x;
 """
+OF_SAMPLES = """
+    np.array_split(x,2)[1]; np.convolve(x,c); np.convolve(x,[1.,2.,3.,4.,5.],'same'); np.convolve(c,x,'same');
+    np.convolve(x,c[:2],mode='valid'); np.convolve(x[:2],c,'same'); np.correlate(x,c); np.correlate(x,c[:2],'full');
+    np.delete(x,0); np.delete(x,[0,2]); np.gradient(x); np.gradient(x,0.1); np.gradient(x*x,x);
+    np.gradient(np.outer(x,c))[1]; np.gradient(np.outer(x,x),axis=0); np.gradient(np.outer(x,x),0.5,C)[1];
+    np.heaviside(x-0.8,0.5)*x; np.interp(x,[0,1,2],[0,1,4]); np.interp([0.1,0.35,2.0],c,x); np.interp(0.6,x,c);
+    np.interp(x*0.8+0.1,c,x); np.median(x); np.median(np.outer(x,c),axis=1); np.median(np.outer(x,c[:2]));
+    np.quantile(x,0.3); np.percentile(np.outer(x,c),20,axis=0); np.nan_to_num(x); np.nanmax(x); np.nanmin(x);
+    np.nanmean(np.outer(x,c),axis=0); np.rot90(np.outer(x,c)); np.vander(x); np.rot90(np.outer(x,c[:2]),3);
+    np.select([x>0.9,x>0.5],[x*x,2.*x],x); np.vander(x,4,increasing=True); np.atleast_3d(x);
+    np.broadcast_arrays(x,np.outer(c,c))[0]; np.array([x[0],x[1]*x[2],1.],like=x); np.asarray([[x[0]],[2.]],like=x);
+    np.dot([1.,2.,3.],x); np.dot(2,x); np.outer([1,2],x); np.cross([1,2,3],x); np.concatenate([[1.],x]); x@[1.,2.,3.];
+    np.einsum('i,i',[1.,2.,3.],x); np.matmul([[1.,2.,3.]],x); [1.,2.,3.]@x; np.kron([1,2],x); np.inner(x,[1,2,3]);
+    np.linalg.solve([[2.,0,0],[0,1,0],[0,0,1]],x); np.maximum([1,0,1],x); x*[1,2,3]; [1,2,3]-x; x[[0,2,0]];
+    x.sum(None); np.linalg.svd(np.outer(x,c)+M,compute_uv=False); np.hstack([1.,x]); np.stack([x,[1,2,3]]);
+    np.where(x>0.5,x,[1,2,3]);
+"""
 OF_MATRICES = """
     np.trace(x); np.diag(x); np.diagonal(x); np.linalg.inv(x); np.linalg.det(x); np.linalg.solve(x,c);
     np.linalg.slogdet(x)[1]; np.linalg.qr(x)[1]; np.linalg.svd(x)[1]; np.linalg.norm(x); np.linalg.norm(x,axis=1);
@@ -77,14 +94,14 @@ OF_CUBES = """
     np.matmul(x,c); np.fft.fft(x,axis=1).real; np.linalg.inv(x+9*np.eye(3)); np.linalg.det(x);
 """
 REFUSED = """
-    float(x[0]); np.apply_along_axis(np.sum,0,x); np.array([x[0],x[1]]); np.array(x); np.array_split(x,2)[1];
-    np.asarray(x); np.block([x,c]); np.c_[x,c]; np.convolve(x,c); np.corrcoef(x,c); np.delete(x,0);
-    np.divmod(x,0.4)[1]; np.ediff1d(x); np.einsum('...j->...',x); np.frexp(x)[0]; np.full(3,x[0]); np.gradient(x);
-    np.heaviside(x,0.5)*x; np.i0(x); np.insert(x,1,2.); np.interp(x,[0,1,2],[0,1,4]); np.ldexp(x,2);
+    float(x[0]); np.apply_along_axis(np.sum,0,x); np.array([x[0],x[1]]); np.array(x);
+    np.asarray(x); np.block([x,c]); np.c_[x,c]; np.corrcoef(x,c);
+    np.divmod(x,0.4)[1]; np.ediff1d(x); np.einsum('...j->...',x); np.frexp(x)[0]; np.full(3,x[0]);
+    np.i0(x); np.insert(x,1,2.); np.ldexp(x,2);
     np.linalg.cond(x); np.linalg.eig(x)[0]; np.linalg.lstsq(x,c)[0]; np.logaddexp.reduce(x);
-    np.logaddexp.reduce(x,axis=0); np.median(x); np.modf(x)[0]; np.nan_to_num(x); np.nanmax(x); np.nanmean(x);
-    np.r_[x,c]; np.resize(x,5); np.rollaxis(x[None],1); np.rot90(x[None]); np.select([x>0.5],[x*x],x);
-    np.trim_zeros(x); np.unique(x); np.unwrap(x); np.vander(x); np.vsplit(x,3)[0];
+    np.logaddexp.reduce(x,axis=0); np.modf(x)[0];
+    np.r_[x,c]; np.resize(x,5); np.rollaxis(x[None],1);
+    np.trim_zeros(x); np.unique(x); np.unwrap(x); np.vsplit(x,3)[0];
     np.sin(x, out=c); np.sin(x, where=c > 0.5); np.sum(x, out=c); np.sum(x, initial=1.0); np.mean(x, where=c > 0.5);
     np.add.at(x, 0, 1.0); np.add.reduceat(x, [0, 1]); np.dot(x, c, c); np.max(x, initial=0.0); np.exp.at(x, 0);
     np.pad(x, 1, mode="edge"); int(x[0]); bool(x[0]); complex(x[0]); x.item(0); x.tolist(); np.save("/dev/null", x);
@@ -101,7 +118,9 @@ def differences(f, x, v, h=1e-4):
 
 
 @pytest.mark.parametrize(
-    ("text", "x"), [(OF_VECTORS, V), (OF_MATRICES, M), (OF_CUBES, CUBE)], ids=["vectors", "matrices", "cubes"]
+    ("text", "x"),
+    [(OF_VECTORS, V), (OF_MATRICES, M), (OF_CUBES, CUBE), (OF_SAMPLES, V)],
+    ids=["vectors", "matrices", "cubes", "samples"],
 )
 def test_functions_of_numpy(rng, text, x):
     v = rng.normal(size=x.shape)
@@ -109,7 +128,7 @@ def test_functions_of_numpy(rng, text, x):
         code = compile(e, e, "eval")
 
         def f(x, code=code):
-            return eval(code, {"np": np, "x": x, "c": C, "M": M})
+            return eval(code, {"np": np, "x": x, "c": C, "C": C, "M": M})
 
         y, tangent = jvp(f, x, v)
         right, measured = f(x), differences(f, x, v)

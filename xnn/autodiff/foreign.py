@@ -27,6 +27,7 @@ _NAMES = {
 _REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
 _ACCUMULATIONS = {"add": "cumulative_sum", "multiply": "cumulative_prod"}
 _REFUSED = {"out", "where", "initial", "casting", "subok", "like"}
+_ARRAYS = {"a", "b", "x", "x1", "x2", "v", "fp", "xp", "y", "arr", "values", "weights"}  # which may be lists
 _KEYWORDS = {"axis": "axis", "keepdims": "keepdims", "dtype": "dtype", "ddof": "correction", "correction": "correction",
              "k": "k", "offset": "offset", "n": "n", "ord": "ord",
              "s": "s", "axes": "axes", "norm": "norm"}  # fmt: skip
@@ -35,6 +36,9 @@ _KEYWORDS = {"axis": "axis", "keepdims": "keepdims", "dtype": "dtype", "ddof": "
 def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
     """A ufunc of traced arrays; ``a += x``, which hands a plain array a over as ``out``, binds a to a new array."""
     name = called.__name__.removeprefix("cupy_")
+    if any(isinstance(a, (list, tuple)) for a in args):
+        like = next(a for a in args if hasattr(a, "device"))
+        args = tuple(_of_list(xp, a, like) for a in args)
     if options:
         options = {key: value for key, value in options.items() if value is not None}
     if method == "outer" and not options and len(args) == 2:
@@ -57,16 +61,22 @@ def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dic
     return getattr(xp, _NAMES.get(name, name))(*args)
 
 
+def _of_list(xp: Any, a: Any, like: Any) -> Any:
+    return xp.asarray(a, device=like.device) if isinstance(a, (list, tuple)) else a
+
+
 def _with(options: Any) -> str:
     return f" with {', '.join(f'{key}=' for key in options)}" if options else ""
 
 
 def function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any], like: Any) -> Any:
     """A function of NumPy of traced arrays, or one that makes an array like a traced one."""
+    if called.__name__ in ("array", "asarray"):
+        return xp.asarray(*args, device=like.device, **{"copy": called.__name__ == "array" or None, **options})
     if called.__name__ in ("zeros", "ones", "empty", "full"):
         made = getattr(xp, called.__name__)(*args, **options, device=like.device)
         return made if isinstance(made, Traced) else _to_fill(xp, made, like)
-    y = _function(xp, called, args, options)
+    y = _function(xp, called, args, options, like)
     return _to_fill(xp, y, like) if called.__name__ in ("zeros_like", "ones_like", "empty_like") else y
 
 
@@ -77,7 +87,7 @@ def _to_fill(xp: Any, y: Array, like: Any) -> Array:
     return like.level.constant(y, like.mark)
 
 
-def _function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+def _function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any], like: Any) -> Any:
     name, parameters = called.__name__, _signature(called).parameters
     given = {  # without what is None by default; of another default None says something else
         key: value
@@ -85,6 +95,10 @@ def _function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, An
         if value is not None or parameters[key].default is not None
     }
     given.update(given.pop("kwargs", {}))
+    for key in _ARRAYS.intersection(given):
+        given[key] = _of_list(xp, given[key], like)
+    if name in ("concatenate", "stack", "concat"):
+        given["arrays"] = [_of_list(xp, a, like) for a in given["arrays"]]
     refused = [key for key in given if key in _REFUSED]
     if name == "sum" and refused == ["where"]:
         given["a"], refused = xp.where(given.pop("where"), given["a"], 0.0), []
@@ -118,7 +132,11 @@ def _swapaxes(xp: Any, a: Array, axis1: int, axis2: int) -> Array:
 
 
 def _dot(xp: Any, a: Array, b: Array) -> Array:
-    return a * b if 0 in (a.ndim, b.ndim) else xp.tensordot(a, b, axes=((-1,), (max(b.ndim - 2, 0),)))
+    return (
+        a * b
+        if 0 in (getattr(a, "ndim", 0), getattr(b, "ndim", 0))
+        else xp.tensordot(a, b, axes=((-1,), (max(b.ndim - 2, 0),)))
+    )
 
 
 def _matrices(xp: Any, a: Array, axis1: int, axis2: int) -> Array:
@@ -165,6 +183,9 @@ _SPECIAL: dict[str, Any] = {
     "sort": _of_axis("sort"),
     "argsort": _of_axis("argsort"),
     "take": _take,
+    "svd": lambda xp, a, full_matrices=True, compute_uv=True: (
+        xp.linalg.svd(a, full_matrices=full_matrices) if compute_uv else xp.linalg.svdvals(a)
+    ),
     "trace": lambda xp, a, offset=0, axis1=0, axis2=1: xp.linalg.trace(_matrices(xp, a, axis1, axis2), offset=offset),
     "diagonal": lambda xp, a, offset=0, axis1=0, axis2=1: xp.linalg.diagonal(
         _matrices(xp, a, axis1, axis2), offset=offset

@@ -13,6 +13,7 @@ from typing import Any
 from array_api_compat import device
 
 from xnn.arrays import Array
+from xnn.autodiff.numpy_samples import OF_SAMPLES
 from xnn.autodiff.tracing import Derivative, raw
 from xnn.host import numpy
 
@@ -22,6 +23,7 @@ __all__ = ["FUNCTIONS"]
 def einsum(xp: Any, operands: Any, optimize: Any = False) -> Array:
     """Σ over the letters that the result lacks of the product of all operands; every letter becomes an axis."""
     subscripts, *arrays = operands
+    arrays = _arrays(xp, arrays) if isinstance(subscripts, str) else arrays
     if not isinstance(subscripts, str) or "..." in subscripts:
         raise Derivative("numpy.einsum has a derivative for subscripts such as 'ij,jk->ik' only, without an ellipsis")
     inputs, _, output = subscripts.replace(" ", "").partition("->")
@@ -242,10 +244,11 @@ def _constant(name: str) -> Callable[..., Any]:
 
 #: The functions by NumPy's names; ufuncs among them.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **OF_SAMPLES,
     **{f.__name__: f for f in (einsum, diag, norm, average, split, kron, trapezoid, polyval, column_stack, append, cov,
                                pad)},
     "vstack": joined(0, 2), "hstack": joined(1, 1), "dstack": joined(2, 3),
-    "atleast_1d": atleast(1), "atleast_2d": atleast(2),
+    "atleast_1d": atleast(1), "atleast_2d": atleast(2), "atleast_3d": atleast(3),
     "cumsum": cumulative("cumulative_sum"), "cumprod": cumulative("cumulative_prod"),
     "diagflat": lambda xp, v, k=0: diag(xp, xp.reshape(v, (-1,)), k),
     "vdot": lambda xp, a, b: xp.sum(xp.reshape(a, (-1,)) * xp.reshape(b, (-1,))),

@@ -137,9 +137,12 @@ def _viewing(function: Any) -> Callable[..., Array]:
 def _recorded(own: Recording, plain: Any, rule: Rule) -> Callable[..., Array]:
     base, second = own.base_namespace, _SECOND.get(rule.name)
     if isinstance(rule, Elementwise) and len(rule.partials) == 1:
+        quick = plain.__wrapped__  # the library's own
 
         def unary(x: Any) -> Array:
-            return traced(x) if isinstance(x, Traced) else plain(x)
+            if isinstance(x, Traced):
+                return traced(x)
+            return plain(x) if isinstance(x, ArrayObject) else quick(x)
 
         traced = one(rule, unary)
         return unary

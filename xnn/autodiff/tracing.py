@@ -141,6 +141,9 @@ def _two(rule: Rule, function: Any) -> tuple[Any, Any]:
         level = a.level if first and not (second and b.level.number > a.level.number) else b.level
         if not level.open:
             _closed(rule)
+        if a.__class__ is list or b.__class__ is list:
+            like = {"device": level.recording.asarray(a if first else b).device}
+            a, b = (level.recording.asarray(x, **like) if x.__class__ is list else x for x in (a, b))
         m = n = None
         if first:
             a, m = (a.value, a.mark) if a.level is level else (still(a), None)
@@ -181,8 +184,9 @@ def _refused(what: str) -> Any:
     def method(self: Traced, *args: Any, **options: Any) -> NoReturn:
         raise TypeError(
             f"{what} of an array that carries a derivative would lose it; compute with NumPy's functions or those of "
-            "x.__array_namespace__(), fill arrays that came from numpy.zeros_like(x) or numpy.zeros(n, like=x), or "
-            "take xnn.stop_gradient(x) if the derivative is not wanted"
+            "x.__array_namespace__(), make arrays of numbers by numpy.stack([a, b]) or numpy.array([a, b], like=x), "
+            "fill those of numpy.zeros_like(x) or numpy.zeros(n, like=x), or take xnn.stop_gradient(x) if the "
+            "derivative is not wanted"
         )
 
     return method
