@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -54,7 +53,7 @@ def _temporary(folder: str) -> Iterator[BinaryIO]:
     what is left over from what another process is writing.
     """
     while True:
-        place = os.path.join(folder, f".xnn-{secrets.token_hex(8)}.tmp")
+        place = os.path.join(folder, f".xnn-{os.urandom(8).hex()}.tmp")
         file = open(place, "xb")  # noqa: SIM115 -- closed below
         try:
             if fcntl is not None:

@@ -8,7 +8,6 @@ There is nothing in such a file to be executed. PyTorch reads the arrays with
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -129,6 +128,8 @@ def _open(place: str) -> tuple[str, str | None, dict[str, ndarray]]:
 
 def _checksum(text: str, arrays: Mapping[str, ndarray]) -> str:
     """SHA-256 in hexadecimal; JSON tells where each part ends, so different contents have different texts."""
+    import hashlib  # on use: it loads OpenSSL
+
     names = sorted(arrays)
     table = [[name, arrays[name].dtype.name, list(arrays[name].shape)] for name in names]
     hashed = hashlib.sha256(json.dumps([text, table]).encode("ascii"))

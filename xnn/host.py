@@ -6,9 +6,13 @@ uploaded.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy
 from numpy import ndarray
-from numpy.random import Generator
+
+if TYPE_CHECKING:  # numpy.random takes as long to import as a tenth of xnn
+    from numpy.random import Generator
 
 __all__ = ["Generator", "fresh_seed", "generator", "ndarray", "numpy"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from math import isfinite
 
 __all__ = ["Markup", "html_table", "sparkline"]
@@ -15,6 +14,8 @@ class Markup(str):
 
 def html_table(rows: Sequence[Sequence[str]], caption: str) -> str:
     """A table of these rows, the first one its head, with a line below it."""
+
+    from html import escape  # on use: it brings the names of all characters
 
     def row(cells: Sequence[str], tag: str) -> str:
         words = [cell if isinstance(cell, Markup) else escape(cell) for cell in cells]

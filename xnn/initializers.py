@@ -13,15 +13,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xnn.arrays import owner, to_numpy
-from xnn.host import Generator, ndarray, numpy
+from xnn.host import ndarray, numpy
+
+if TYPE_CHECKING:
+    from xnn.host import Generator
 
 __all__ = ["INITIALIZERS", "Constant", "Normal", "Orthogonal", "Uniform", "VarianceScaling", "draw", "resolve"]
 
 Shape: TypeAlias = tuple[int, ...]
-Function: TypeAlias = Callable[[Generator, Shape], Any]
+Function: TypeAlias = Callable[["Generator", Shape], Any]
 
 
 @dataclass(frozen=True)
