@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xnn
-from xnn.autodiff import check_gradients, grad, hvp, jvp, vjp
+from xnn.autodiff import check_gradients, checkpoint, grad, hvp, jvp, vjp
 
 V = np.array([0.3, 0.7, 1.2])
 
@@ -310,6 +310,17 @@ def test_nested_derivatives_see_the_values_of_their_time():
 
     right = lambda x: np.sum(np.stack([0 * x[0], 2 * x[1] + 4 * x[1] ** 3, 2 * x[2]]) * x)  # noqa: E731
     np.testing.assert_allclose(grad(argument)(V), grad(right)(V), rtol=1e-14)
+
+
+def test_what_a_recomputed_function_writes_does_not_reach_the_array():
+    def f(x):
+        x[0] = x[1] ** 2
+        return np.sum(x * x)
+
+    x = V.copy()
+    slope = grad(lambda x: checkpoint(f)(x) + np.sum(x**3))(x)
+    np.testing.assert_array_equal(x, V)
+    np.testing.assert_allclose(slope, [0, 2 * V[1] + 4 * V[1] ** 3, 2 * V[2]] + 3 * V**2)
 
 
 def test_an_inner_derivative_that_is_written_into_an_outer_array_does_not_get_out():

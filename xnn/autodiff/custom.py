@@ -85,8 +85,8 @@ class _Custom(Rule):
 def checkpoint(f: Callable[..., Array]) -> Callable[..., Array]:
     """The function f, of which the tape keeps the arguments only: the way back evaluates it once more.
 
-    That takes the memory of one f instead of that of all. f gives one array, and has all arrays that carry
-    derivatives among its arguments.
+    That takes the memory of one f instead of that of all. f gives one array, has all arrays that carry
+    derivatives among its arguments, and does not change them.
     """
 
     def function(*args: Any) -> Array:
@@ -107,8 +107,8 @@ class _Checkpoint(Rule):
         self.f, self.structure = f, structure
 
     def evaluate(self, xp: Any, *args: Any, **options: Any) -> Array:
-        """f(x) of plain arrays."""
-        every = iter(args)
+        """f(x) of plain arrays, which are copies: what f might write into them is not to reach those on the tape."""
+        every = iter([xp.asarray(a, copy=True) if hasattr(a, "shape") else a for a in args])
         return _plain(self.name, answering(self.f)(*(trees.rebuild(tree, every) for tree in self.structure)))
 
     def _by(self, own: list[int], args: tuple[Any, ...]) -> Callable[[list[Array]], Array]:
