@@ -27,7 +27,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.array_api import make_strategies_namespace
 
 import xnn
-from xnn.autodiff.lifting import Lifted, lift
+from xnn.autodiff.lifted_arrays import Lifted
+from xnn.autodiff.lifting import lift
 
 over_strict = ModuleType("recording_over_strict")
 lift(over_strict, strict)
