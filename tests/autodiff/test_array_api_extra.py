@@ -69,6 +69,11 @@ NOT_ON = {
 }  # fmt: skip
 
 
+#: JAX compiles each operation for each shape: some are enough.
+ON_JAX = {"apply_where", "create_diagonal, offset", "cov", "pad", "kron", "nanmax", "at, a mask", "at, set", "at, add",
+          "at, into an array without a derivative", "at, max, a number"}  # fmt: skip
+
+
 def plain(xp, x, values):
     return xp.asarray(np.asarray(values), dtype=x.dtype, device=x.device)
 
@@ -77,6 +82,8 @@ def plain(xp, x, values):
 def test_unmodified_code_of_array_api_extra(backend, name):
     if name in NOT_ON.get(backend.name, ()):
         pytest.skip("needs more of the library")
+    if type(backend).__name__ == "ReadOnlyNumpy" or (backend.name == "jax" and name not in ON_JAX):
+        pytest.skip("as on NumPy")
     xp = lifted(xnn.arrays.namespace(backend.asarray(M, "float64")))
     x = xp.asarray(backend.asarray(M, "float64"))
 
@@ -86,14 +93,12 @@ def test_unmodified_code_of_array_api_extra(backend, name):
 
     with backend.scope(), device_library(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        first, second = jvp(grad(lambda x: xp.sum(f(x) * f(x))), x, x)
         if backend.name == "numpy":
             check_gradients(f, x)
-        cost = lambda x: xp.sum(f(x) * f(x))  # noqa: E731
-        first, second = grad(cost)(x), hvp(cost, x, x)
-        y, tangent = jvp(f, x, x)
+            assert all(a.__array_namespace__() is xp for a in jvp(f, x, x))
     assert first.__array_namespace__() is xp
     assert second.__array_namespace__() is xp
-    assert y.__array_namespace__() is tangent.__array_namespace__() is xp
     np.testing.assert_array_equal(backend.to_numpy(x), M)
     if backend.name != "numpy":
         own = lifted(xnn.get_backend("numpy").xp)
