@@ -32,6 +32,7 @@ FOLDER = Path(__file__).parent
 NEEDS = {
     "xnn": "numpy", "JAX jit": "jax", "scikit-learn": "scikit-learn", "Keras on JAX": "keras", "autograd": "autograd"
 }  # fmt: skip
+_SPIN = 0.3  # seconds for which threads of the last contender may still be waiting for work, and use a core
 PARTS = ["steps", "two", "slopes", "around"]
 LIMIT = 120.0  # seconds for a contender to get ready, which may mean to compile, beside what it is to measure
 
@@ -84,6 +85,8 @@ def measure(
             times: dict[str, list[float]] = {name: [] for name in workers}
             for _ in range(rounds):
                 for name, worker in workers.items():
+                    if cores > 1:
+                        time.sleep(_SPIN)
                     value = worker.time(workload, seconds)
                     if value is not None:
                         times[name].append(value)

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from xnn import atomic
 from xnn.atomic import replacing
 
@@ -32,3 +34,14 @@ def test_a_file_that_is_being_written_is_not_swept(tmp_path):
             pass
         assert sorted(os.listdir(tmp_path)) == sorted(["a", os.path.basename(file.name)])
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_an_error_names_the_folder_not_the_temporary_file(tmp_path):
+    folder = str(tmp_path)
+    if os.name == "posix" and os.getuid() == 0:
+        folder = "/sys"  # to which even root may not write
+    else:
+        tmp_path.chmod(0o555)
+    with pytest.raises(OSError, match=f"'{folder}'$"), replacing(os.path.join(folder, "a")):
+        pass
+    tmp_path.chmod(0o755)

@@ -54,7 +54,11 @@ def _temporary(folder: str) -> Iterator[BinaryIO]:
     """
     while True:
         place = os.path.join(folder, f".xnn-{os.urandom(8).hex()}.tmp")
-        file = open(place, "xb")  # noqa: SIM115 -- closed below
+        try:
+            file = open(place, "xb")  # noqa: SIM115 -- closed below
+        except OSError as error:
+            error.filename = folder  # nobody has heard of the temporary file
+            raise
         try:
             if fcntl is not None:
                 fcntl.flock(file, fcntl.LOCK_EX)

@@ -43,7 +43,10 @@ class Task:
                     self._plans.clear()
                 self._plans[shape] = []
             else:
-                plan = found.pop() if found else backend.plan(self._step, given, standing, self._most)
+                try:
+                    plan = found.pop()
+                except IndexError:  # not made yet, or in use
+                    plan = backend.plan(self._step, given, standing, self._most)
                 done = None if plan is None else plan(given)
                 found[:] = [plan]
                 if done is not None:

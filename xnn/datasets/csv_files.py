@@ -68,7 +68,7 @@ def read_csv(
         if len(row) != len(names):
             raise FileError(
                 f"{source}, line {place}: {len(row)} cells, where the first row has {len(names)}; a text with "
-                f"{delimiter!r} in it must be quoted, and another delimiter must be named (delimiter=)"
+                f"{delimiter!r} in it must be quoted, and another delimiter must be named (option delimiter)"
             )
         places.append(place)
         block.append(row)
