@@ -86,7 +86,7 @@ def floats(tree: Any, n: int) -> list[Array]:
         owners.add(kind)
         if kind is None:
             continue
-        if not isdtype(namespace(raw(x)), x.dtype, ("real floating", "complex floating")):
+        if not _is_floating(x):
             raise TypeError(f"{place}: a derivative is taken by floating-point numbers; got {x.dtype}")
         if getattr(x, "requires_grad", False):  # its own record of derivatives is not to grow here
             found[place] = x.detach()
@@ -94,6 +94,16 @@ def floats(tree: Any, n: int) -> list[Array]:
         return list(found.values())
     made = trees.arrays(tree, f"argument {n}")[1]  # a number stays one that ``+=`` does not change in place
     return [a if owner(x) else a[()] for a, x in zip(made, found.values(), strict=True)]
+
+
+_FLOATING: dict[Any, bool] = {}  # by data type, and its class, since those of two libraries are not to be compared
+
+
+def _is_floating(x: Array) -> bool:
+    key = (x.dtype.__class__, x.dtype)
+    if key not in _FLOATING:
+        _FLOATING[key] = isdtype(namespace(raw(x)), x.dtype, ("real floating", "complex floating"))
+    return _FLOATING[key]
 
 
 def zeros(x: Array) -> Array:
