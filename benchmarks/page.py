@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contenders import CONTENDERS
+from goals import goals
 from whole import MEASURES
 from workloads import SLOPES, WORKLOADS
 
@@ -58,6 +59,8 @@ def page(output: Path, commit: str, libraries: list[str]) -> None:
         _picture(output.with_suffix(".png"), one)
         alt = "Dots on a logarithmic axis, a row a network: the time of each contender over that of xnn"
         parts += ["## One core", f"Time of the processor.\n\n![{alt}]({output.stem}.png)", _table(one)]
+        wanted = "What was found of what is wanted of this library; what is missed is bold."
+        parts += ["### Goals", wanted, goals(dict(one))]
     if two:
         parts += ["## Two cores", "Time by the clock.", _table(two)]
     slopes = {s: [(f"n = {n:,}", figures[1, w.name]) for n, w in steps.items() if (1, w.name) in figures]
