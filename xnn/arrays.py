@@ -74,7 +74,7 @@ class Backend:
     install: str  # the command that installs it
     xp: Any  # the namespace of the standard
     device: Any  # what xp's creation functions take as device=
-    #: True where a slice of an array does not share its memory (JAX): changes in place rebind there.
+    #: Whether a slice of an array has memory of its own (JAX), so that changes in place rebind.
     immutable: bool = False
 
     def __init__(self, device: str = "") -> None:
@@ -171,7 +171,7 @@ class Backend:
 
     @property
     def recorder(self) -> Any:
-        """The namespace in which a network computes: ``xp``, or one whose functions take arrays of ``defer``."""
+        """The namespace in which a network computes, ``xp`` or one whose functions take arrays of ``defer``."""
         return self.xp
 
     def defer(self, array: Array) -> Array:

@@ -8,7 +8,7 @@ Arguments may be arrays of any library, numbers, or lists, tuples and dictionari
 have the same structure. The functions are written with operators, with ``x.__array_namespace__()``, or with
 NumPy's functions.
 
-**Complex numbers** are pairs of real ones here, as in PyTorch. Forward mode pushes J v. In reverse mode the gradient
+Complex numbers are pairs of real ones here, as in PyTorch. Forward mode pushes J v. In reverse mode the gradient
 of a real number L by z is
 
     z̄ = ∂L/∂Re z + i ∂L/∂Im z,

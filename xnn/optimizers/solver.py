@@ -110,7 +110,7 @@ class Solver(Descent):
     The state is a dictionary of numbers and of arrays like the flat θ, which may be saved.
     """
 
-    #: What is needed beside the cost and its gradient: "", "curvature" or "jacobian" of the problem.
+    #: What is needed beside the cost and its gradient, ``"curvature"`` or ``"jacobian"`` of the problem, or nothing.
     needs: ClassVar[str] = ""
 
     def numbers(self) -> dict[str, Any]:
