@@ -15,6 +15,8 @@ if "KERAS_BACKEND" not in os.environ:
     os.environ["KERAS_BACKEND"] = "torch"
 keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Keras and its backend about themselves
+if keras.backend.backend() == "jax":
+    pytest.importorskip("jax").config.update("jax_enable_x64", True)
 k = keras.layers
 # On PyTorch and JAX the type promotion of Keras makes float32 of two float64 (with TensorFlow it does not). What goes
 # through it, matrix products and normalizations, is computed in single precision, though the result says float64.
