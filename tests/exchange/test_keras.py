@@ -15,7 +15,8 @@ if "KERAS_BACKEND" not in os.environ:
     os.environ["KERAS_BACKEND"] = "torch"
 keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Keras and its backend about themselves
-if keras.backend.backend() == "jax":
+JAX = keras.backend.backend() == "jax"
+if JAX:
     pytest.importorskip("jax").config.update("jax_enable_x64", True)
 k = keras.layers
 # On PyTorch and JAX the type promotion of Keras makes float32 of two float64 (with TensorFlow it does not). What goes
@@ -70,7 +71,8 @@ def test_every_layer_that_both_have(inputs):
 
 def test_layers_without_type_promotion_agree_in_double_precision():
     made = [
-        *(k.Activation(name, dtype="float64") for name in ACTIVATIONS),
+        # On JAX, tanh of Keras makes float32 of float64, too.
+        *(k.Activation(name, dtype="float64") for name in ACTIVATIONS if not (JAX and name == "tanh")),
         k.ReLU(max_value=3.0, dtype="float64"), k.ReLU(negative_slope=0.1, dtype="float64"),
         k.LeakyReLU(dtype="float64"), k.ELU(0.5, dtype="float64"), k.Softmax(dtype="float64"),
         k.PReLU(shared_axes=[1], dtype="float64"), k.Dropout(0.3, dtype="float64"), k.Reshape((3, 2), dtype="float64"),
