@@ -35,3 +35,12 @@ def test_every_block_of_code_runs(tmp_path, monkeypatch, capsys):
     assert abs(float(gradients["0.scale"]) - (costs[0] - costs[1]) / (2 * step)) < 1e-6
     layer = next(block for block in blocks if "class Scale" in block)
     assert len(layer[layer.index("@dataclass") :].splitlines()) < 15
+
+
+@pytest.mark.skipif(not README.exists(), reason="the tests run outside of the repository")
+def test_one_version_everywhere():
+    import xnn
+
+    cited = README.with_name("CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.*)$", cited, re.MULTILINE)[1] == xnn.__version__
+    assert f"## {xnn.__version__} " in README.with_name("CHANGELOG.md").read_text(encoding="utf-8")
