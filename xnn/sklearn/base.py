@@ -11,7 +11,6 @@ import array_api_compat
 from sklearn import get_config
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._array_api import supported_float_dtypes
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -249,7 +248,9 @@ class MLP(BaseEstimator):
 def floats(X: Any) -> list[Any]:
     """The types that X may have, in its own library where scikit-learn dispatches to that."""
     if get_config()["array_api_dispatch"] and owner(X) is not None:
-        return list(supported_float_dtypes(namespace(X), device=array_api_compat.device(X)))
+        info = namespace(X).__array_namespace_info__()
+        found = info.dtypes(kind="real floating", device=array_api_compat.device(X))
+        return [found[name] for name in ("float64", "float32") if name in found]
     return [numpy.float64, numpy.float32]
 
 
