@@ -398,10 +398,12 @@ def their_device(*values: Any) -> AbstractContextManager[Any]:
 
 def _first_array(values: Any) -> Any:
     for value in values:
-        if isinstance(value, (list, tuple)) or (owner(value) is None and isinstance(value, Mapping)):
-            value = _first_array(value.values() if isinstance(value, Mapping) else value)
         if owner(value) is not None:
             return value
+        if isinstance(value, (list, tuple, Mapping)):
+            found = _first_array(value.values() if isinstance(value, Mapping) else value)
+            if found is not None:
+                return found
     return None
 
 

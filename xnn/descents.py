@@ -44,7 +44,7 @@ class Updates:
     def differentiate(self) -> None:
         """Find ∇C(θ), where it did not come with the cost."""
         g = self._found if self._both else self._gradient(self._θ)
-        here = list(leaves(self._θ, "theta").values())
+        here = leaves(self._θ)
         self._g = matching(g, self._xp, self._θ, here, "gradient")
 
     def norm(self) -> float:

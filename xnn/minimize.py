@@ -222,7 +222,7 @@ def _start(iteration: int, name: str, value: float) -> None:
 
 
 def _copy(xp: Any, θ: Any) -> Any:
-    return rebuild(θ, [xp.asarray(a, copy=True) for a in leaves(θ, "theta").values()])
+    return rebuild(θ, [xp.asarray(a, copy=True) for a in leaves(θ)])
 
 
 def _diverged(costs: list[float]) -> str:

@@ -44,9 +44,9 @@ def check_gradients(
         args = list(x)
         for n, a in zip(numbers, chosen, strict=True):
             args[n] = a
-        return [a for a in trees.leaves(answering(f)(*args), "result").values()]
+        return trees.leaves(answering(f)(*args))
 
-    names = [f"argument {n}" + place.removeprefix("x") for n in numbers for place in trees.leaves(x[n], "x")]
+    names = [place for n in numbers for place in trees.places(x[n], f"argument {n}")]
     arrays = [a for n in numbers for a in floats(x[n], n)]
     structure = [x[n] for n in numbers]
 
@@ -66,7 +66,7 @@ def check_gradients(
 
 def _is_float(a: Any) -> bool:
     if trees.is_structure(a):
-        return all(_is_float(leaf) for leaf in trees.leaves(a, "x").values())
+        return all(_is_float(leaf) for leaf in trees.leaves(a))
     if hasattr(a, "dtype"):
         return bool(namespace(raw(a)).isdtype(a.dtype, ("real floating", "complex floating")))
     return isinstance(a, (float, complex, list)) and to_numpy(a).dtype.kind in "fc"

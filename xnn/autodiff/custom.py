@@ -21,7 +21,7 @@ def stop_gradient(x: Any) -> Any:
     """x without its derivative, as a constant: a plain array, or the structure x of plain arrays."""
     if not trees.is_structure(x):
         return raw(x)
-    return trees.rebuild(x, [raw(a) for a in trees.leaves(x, "x").values()])
+    return trees.rebuild(x, [raw(a) for a in trees.leaves(x)])
 
 
 def custom(
@@ -90,7 +90,7 @@ def checkpoint(f: Callable[..., Array]) -> Callable[..., Array]:
     """
 
     def function(*args: Any) -> Array:
-        every = [a for tree in args for a in trees.leaves(tree, "x").values()]
+        every = [a for tree in args for a in trees.leaves(tree)]
         traced = [a for a in every if isinstance(a, Traced)]
         return apply(_Checkpoint(f, args), traced[0].level.xp, tuple(every), {}) if traced else f(*args)
 

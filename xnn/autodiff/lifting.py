@@ -60,11 +60,11 @@ def _answer(x: Any) -> Any:
 
 
 def _holds(args: Any) -> bool:
-    return any(isinstance(a, Lifted) for tree in args for a in trees.leaves(tree, "x").values())
+    return any(isinstance(a, Lifted) for tree in args for a in trees.leaves(tree))
 
 
 def _each(change: Callable[[Any], Any], tree: Any) -> Any:
-    return trees.rebuild(tree, map(change, trees.leaves(tree, "x").values()))
+    return trees.rebuild(tree, map(change, trees.leaves(tree)))
 
 
 def lift(own: ModuleType, base: Any) -> None:

@@ -126,7 +126,7 @@ def _forward(f: Any, x: Any, arrays: Sequence[Array], marks: Sequence[Any]) -> t
         result = f(trees.rebuild(x, [level.argument(a, m) for a, m in zip(arrays, marks, strict=True)]))
     finally:
         level.open = False
-    return result, list(trees.leaves(result, "the result").values()), level
+    return result, trees.leaves(result), level
 
 
 def _parts(y: Any, level: Forward, order: int) -> tuple[Any, tuple[Array | None, ...]]:

@@ -45,10 +45,12 @@ class Tape:
             self.result = f(*args, **(options or {}))
         finally:
             level.open = False
-        self.outputs = list(trees.leaves(self.result, "the result").items())
-        own = [y if isinstance(y, Traced) and y.level is level else None for _, y in self.outputs]
-        self.places = [None if y is None else y.mark for y in own]
-        self.y = [x if y is None else y.value for (_, x), y in zip(self.outputs, own, strict=True)]
+        self.y: list[Any] = []
+        self.places: list[int | None] = []
+        for y in trees.leaves(self.result):
+            mine = isinstance(y, Traced) and y.level is level
+            self.y.append(y.value if mine else y)
+            self.places.append(y.mark if mine else None)
 
     def value(self) -> Any:
         """The result, without the marks of this level."""
@@ -76,24 +78,25 @@ class Tape:
 
 def floats(tree: Any, n: int) -> list[Array]:
     """The arrays of an argument, which must be floating-point numbers; numbers in Python and in lists become such."""
-    found = trees.leaves(tree, f"argument {n}")
+    found = trees.leaves(tree)
     owners = set()
-    for place, x in found.items():
+    for i, x in enumerate(found):
         kind = owner(x)
         if kind is None and to_numpy(x).dtype.kind == "c":
-            found[place] = x = get_backend().asarray(x)
+            found[i] = x = get_backend().asarray(x)
             kind = owner(x)
         owners.add(kind)
         if kind is None:
             continue
         if not _is_floating(x):
+            place = trees.places(tree, f"argument {n}")[i]
             raise TypeError(f"{place}: a derivative is taken by floating-point numbers; got {x.dtype}")
         if getattr(x, "requires_grad", False):  # its own record of derivatives is not to grow here
-            found[place] = x.detach()
+            found[i] = x.detach()
     if len(owners) == 1 and None not in owners:
-        return list(found.values())
+        return found
     made = trees.arrays(tree, f"argument {n}")[1]  # a number stays one that ``+=`` does not change in place
-    return [a if owner(x) else a[()] for a, x in zip(made, found.values(), strict=True)]
+    return [a if owner(x) else a[()] for a, x in zip(made, found, strict=True)]
 
 
 _FLOATING: dict[Any, bool] = {}  # by data type, and its class, since those of two libraries are not to be compared

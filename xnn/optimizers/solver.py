@@ -217,7 +217,7 @@ def flatten(
         assert residuals is not None
         parts = structure(θ)
         r = answering(residuals)(parts)
-        columns = leaves(jacobian(residuals)(parts), "the Jacobian").values()
+        columns = leaves(jacobian(residuals)(parts))
         return r, xp.concat([xp.reshape(xp.astype(J, whole, copy=False), (r.shape[0], -1)) for J in columns], axis=1)
 
     return Problem(xp, evaluate, curvature, jacobian if residuals is not None else None), join(θs), structure
