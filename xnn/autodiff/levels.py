@@ -7,8 +7,8 @@ from math import comb
 from typing import Any
 
 from xnn.arrays import Array
-from xnn.autodiff.rule import Rule, Shape, fit
-from xnn.autodiff.tracing import Level, Traced, apply, still
+from xnn.autodiff.rule import Rule, Shapes, fit
+from xnn.autodiff.tracing import NO_OPTIONS, Level, Traced, apply, still
 
 __all__ = ["Forward", "Reverse"]
 
@@ -25,6 +25,7 @@ class Reverse(Level):
     def __init__(self, x: Array, recording: Callable[[Any], Any], whole: bool = False) -> None:
         super().__init__(x, recording)
         self.whole = whole
+        self.shapes = Shapes()
         self.tape: list[Any] = []  # (rule, y, args, marks, options, xp); None for an argument of the function
 
     def argument(self, x: Array) -> Traced:
@@ -34,7 +35,7 @@ class Reverse(Level):
 
     def constant(self, x: Array, mark: Any) -> Traced:
         """x, from no argument."""
-        return self.record(CONSTANT, x, (), (), {})
+        return self.record(CONSTANT, x, (), (), NO_OPTIONS)
 
     def record(self, rule: Rule, y: Array, args: tuple[Any, ...], marks: tuple[Any, ...], options: Any) -> Traced:
         """Write it down."""
@@ -42,10 +43,15 @@ class Reverse(Level):
         keep: Any = y
         reads, tape = rule.reads, self.tape
         if reads != "xy" and not self.whole:
+            shapes = self.shapes
             if "y" not in reads:
-                keep = Shape(y)
+                keep = shapes[y.shape, y.dtype]
             if "x" not in reads:
-                args = tuple([a if m is None else Shape(a) for a, m in zip(args, marks, strict=True)])
+                kept = list(args)
+                for i, m in enumerate(marks):
+                    if m is not None:
+                        kept[i] = shapes[args[i].shape, args[i].dtype]
+                args = tuple(kept)
         tape.append((rule, keep, args, marks, options, xp))
         return self.kind(y, self, len(tape) - 1)
 

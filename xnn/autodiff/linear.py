@@ -29,8 +29,8 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 def kept(xp: Any, y: Array, x: Array, axis: Any, keepdims: bool) -> Array:
-    """The result y of a reduction of x, with its axes kept as axes of length 1."""
-    if keepdims or x.ndim == 0:
+    """The result y of a reduction of x, with its axes kept as axes of length 1, so that it broadcasts to x."""
+    if keepdims or axis is None:
         return y
     axes = axes_of(axis, x.ndim)
     return xp.reshape(y, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))

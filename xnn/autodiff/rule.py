@@ -16,13 +16,14 @@ matrix, the conjugate transpose. Real numbers are never conjugated, and the adjo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from array_api_compat import device
 
 from xnn.arrays import Array
 
-__all__ = ["Elementwise", "Linear", "Rule", "Shape", "cast", "conj", "fit", "is_complex", "reduce_to"]
+__all__ = ["Elementwise", "Linear", "Rule", "Shape", "Shapes", "cast", "conj", "fit", "is_complex", "reduce_to"]
 
 Tangents: TypeAlias = tuple[Array | None, ...]  # one for each argument; None is zero
 Partial: TypeAlias = Callable[..., Array]  # (xp, g, y, *x) -> g ∂y/∂xᵢ
@@ -116,7 +117,9 @@ class Linear(Rule):
 
     def evaluate(self, xp: Any, *args: Any, **options: Any) -> Array:
         """L x."""
-        return (self.function or getattr(xp, self.name))(*((xp,) if self.function else ()), *args, **options)
+        if self.function:
+            return self.function(xp, *args, **options)
+        return getattr(xp, self.name)(*args, **options)
 
     def push(self, xp: Any, tangents: Tangents, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
         """L ẋ: the same function of the tangents."""
@@ -140,23 +143,41 @@ class Shape:
 
     __slots__ = ("dtype", "ndim", "shape")
 
-    def __init__(self, x: Array) -> None:
-        self.shape, self.dtype, self.ndim = x.shape, x.dtype, x.ndim
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype, self.ndim = shape, dtype, len(shape)
+
+
+class Shapes(dict[tuple[tuple[int, ...], Any], Shape]):
+    """The ``Shape`` by shape and data type, each one once: a tape of thousands of operations has a few of them."""
+
+    def __missing__(self, key: tuple[tuple[int, ...], Any]) -> Shape:
+        self[key] = made = Shape(*key)
+        return made
 
 
 def reduce_to(xp: Any, g: Array, x: Array) -> Array:
     """The transpose of broadcasting x to the shape of g: sums over the new axes and over those of length 1."""
-    shape = x.shape
-    if g.shape != shape:
-        new = g.ndim - x.ndim
-        if new < 0 or any(n != 1 and n != m for n, m in zip(shape, g.shape[new:], strict=True)):
-            g = xp.broadcast_to(g, shape)  # g ∂y/∂x is itself smaller, where a scalar made it
-        elif new:
-            g = xp.sum(g, axis=tuple(range(new)))
-        longer = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)
-        if longer:
-            g = xp.sum(g, axis=longer, keepdims=True)
+    if g.shape != x.shape:
+        axes = _broadcast(x.shape, g.shape)
+        if axes is None:
+            g = xp.broadcast_to(g, x.shape)  # g ∂y/∂x is itself smaller, where a scalar made it
+        else:
+            new, longer = axes
+            g = xp.sum(g, axis=new) if new else g
+            g = xp.sum(g, axis=longer, keepdims=True) if longer else g
     return cast(xp, g, x)
+
+
+@lru_cache(1 << 10)
+def _broadcast(small: tuple[int, ...], large: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """The axes that broadcasting from one shape to the other put in front, and the longer ones among the rest.
+
+    None where it does not lead there.
+    """
+    new = len(large) - len(small)
+    if new < 0 or any(n not in (1, m) for n, m in zip(small, large[new:], strict=True)):
+        return None
+    return tuple(range(new)), tuple(i for i, n in enumerate(small) if n != large[new + i])
 
 
 def fit(xp: Any, t: Array, y: Array) -> Array:

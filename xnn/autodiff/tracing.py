@@ -24,14 +24,18 @@ from typing import Any, NoReturn
 
 from array_api_compat import device
 
-from xnn.arrays import Array, namespace
+from xnn.arrays import Array, isdtype, namespace
 from xnn.autodiff.elementwise import ELEMENTWISE
 from xnn.autodiff.methods import Methods
 from xnn.autodiff.products import MATMUL, TRANSPOSED
 from xnn.autodiff.rule import Rule, is_complex
 from xnn.autodiff.views import ArrayObject, relate
 
-__all__ = ["Derivative", "Level", "Traced", "apply", "innermost", "one", "raw", "unmarked"]
+__all__ = ["NO_OPTIONS", "Derivative", "Level", "Traced", "apply", "innermost", "one", "raw", "unmarked"]
+
+
+#: The options of most operations; nobody writes into them.
+NO_OPTIONS: dict[str, Any] = {}
 
 
 class Derivative(NotImplementedError):
@@ -61,9 +65,9 @@ class Level:
         """x as an array of this level whose derivative is zero; ``mark`` is that of another one."""
         raise NotImplementedError
 
-    def accepts(self, rule: Rule, y: Array) -> bool:
+    def accepts(self, y: Array) -> bool:
         """Whether y has a derivative; integers and truth values have none."""
-        return bool(self.xp.isdtype(y.dtype, ("real floating", "complex floating")))
+        return isdtype(self.xp, y.dtype, ("real floating", "complex floating"))
 
 
 def apply(rule: Rule, xp: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
@@ -78,9 +82,9 @@ def apply(rule: Rule, xp: Any, args: tuple[Any, ...], options: dict[str, Any]) -
         _closed(rule)
     values, marks = unmarked(level, args)
     y = apply(rule, level.xp, values, options)
-    if y.dtype != level.dtype and not level.accepts(rule, y):
-        return raw(y)
-    return level.record(rule, y, values, marks, options)
+    if y.dtype is level.dtype or level.accepts(y):
+        return level.record(rule, y, values, marks, options)
+    return raw(y)
 
 
 def innermost(args: tuple[Any, ...]) -> Any:
@@ -94,11 +98,13 @@ def innermost(args: tuple[Any, ...]) -> Any:
 
 def unmarked(level: Any, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The arguments as they are without this level, and the mark of each on it, or None."""
-    values, marks = [], []
-    for a in args:
-        own = isinstance(a, Traced) and a.level is level
-        values.append(a.value if own else still(a))
-        marks.append(a.mark if own else None)
+    values, marks = list(args), [None] * len(args)
+    for i, a in enumerate(args):
+        if isinstance(a, Traced):
+            if a.level is level:
+                values[i], marks[i] = a.value, a.mark
+            else:
+                values[i] = still(a)
     return tuple(values), tuple(marks)
 
 
@@ -128,7 +134,7 @@ def one(rule: Rule, function: Any) -> Any:
         level = self.level
         if not level.open:
             _closed(rule)
-        return level.record(rule, function(self.value), (self.value,), (self.mark,), {})
+        return level.record(rule, function(self.value), (self.value,), (self.mark,), NO_OPTIONS)
 
     return operator
 
@@ -141,18 +147,19 @@ def _two(rule: Rule, function: Any) -> tuple[Any, Any]:
         level = a.level if first and not (second and b.level.number > a.level.number) else b.level
         if not level.open:
             _closed(rule)
-        if a.__class__ is list or b.__class__ is list:
-            like = {"device": level.recording.asarray(a if first else b).device}
-            a, b = (level.recording.asarray(x, **like) if x.__class__ is list else x for x in (a, b))
         m = n = None
         if first:
             a, m = (a.value, a.mark) if a.level is level else (still(a), None)
+        elif a.__class__ is list:
+            a = level.recording.asarray(a, device=b.device)
         if second:
             b, n = (b.value, b.mark) if b.level is level else (still(b), None)
+        elif b.__class__ is list:
+            b = level.recording.asarray(b, device=device(raw(a)))
         y = function(a, b)
-        if y.dtype != level.dtype and not level.accepts(rule, y):
-            return raw(y)
-        return level.record(rule, y, (a, b), (m, n), {})
+        if y.dtype is level.dtype or level.accepts(y):
+            return level.record(rule, y, (a, b), (m, n), NO_OPTIONS)
+        return raw(y)
 
     def reflected(self: Traced, other: Any) -> Array:
         if isinstance(other, complex) and isinstance(raw(self), float):  # 1j * numpy.float64(1) is a Python number
