@@ -29,7 +29,15 @@ def is_structure(tree: Any) -> bool:
 
 
 def _is_array(x: Any) -> bool:
-    return owner(x) is not None and not isinstance(x, numpy.number)  # numpy.float64(1) counts as a number
+    if type(x) in _ARRAYS:
+        return True
+    if owner(x) is None or isinstance(x, numpy.number):  # numpy.float64(1) counts as a number
+        return False
+    _ARRAYS.add(type(x))
+    return True
+
+
+_ARRAYS: set[type] = set()  # the classes that were found to be arrays, which are asked for several times a derivative
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -37,7 +45,7 @@ def leaves(tree: Any) -> list[Any]:
     if not is_structure(tree):
         return [tree]
     found: list[Any] = []
-    for branch in tree.values() if isinstance(tree, Mapping) else tree:
+    for branch in tree if isinstance(tree, (list, tuple)) else tree.values():
         if _is_array(branch):
             found.append(branch)
         else:
@@ -49,7 +57,7 @@ def places(tree: Any, name: str) -> list[str]:
     """What the user would write for each of the ``leaves``, for messages: ``"theta['w'][0]"``."""
     if not is_structure(tree):
         return [name]
-    items = tree.items() if isinstance(tree, Mapping) else enumerate(tree)
+    items = enumerate(tree) if isinstance(tree, (list, tuple)) else tree.items()
     return [place for key, branch in items for place in places(branch, f"{name}[{key!r}]")]
 
 
@@ -61,10 +69,10 @@ def rebuild(tree: Any, new: Iterable[Any]) -> Any:
 def _rebuild(tree: Any, new: Iterator[Any]) -> Any:
     if not is_structure(tree):
         return next(new)
-    if isinstance(tree, Mapping):
-        return {key: next(new) if _is_array(x) else _rebuild(x, new) for key, x in tree.items()}
-    every = [next(new) if _is_array(x) else _rebuild(x, new) for x in tree]
-    return tuple(every) if isinstance(tree, tuple) else every
+    if isinstance(tree, (list, tuple)):
+        every = [next(new) if _is_array(x) else _rebuild(x, new) for x in tree]
+        return tuple(every) if isinstance(tree, tuple) else every
+    return {key: next(new) if _is_array(x) else _rebuild(x, new) for key, x in tree.items()}
 
 
 def arrays(tree: Any, name: str = "theta") -> tuple[Any, list[Array]]:

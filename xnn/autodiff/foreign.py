@@ -36,7 +36,7 @@ _KEYWORDS = {"axis": "axis", "keepdims": "keepdims", "dtype": "dtype", "ddof": "
 def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
     """A ufunc of traced arrays; ``a += x``, which hands a plain array a over as ``out``, binds a to a new array."""
     name = called.__name__.removeprefix("cupy_")
-    if any(isinstance(a, (list, tuple)) for a in args):
+    if [a for a in args if isinstance(a, (list, tuple))]:
         like = next(a for a in args if hasattr(a, "device"))
         args = tuple(_of_list(xp, a, like) for a in args)
     if options:

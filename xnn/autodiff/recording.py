@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial, wraps
+from operator import matmul
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +22,7 @@ from xnn.autodiff.linalg import LINALG, LINALG_COMPOSED
 from xnn.autodiff.linear import GETITEM, LINEAR, SELECT
 from xnn.autodiff.products import MATMUL
 from xnn.autodiff.rule import Elementwise, Rule
-from xnn.autodiff.tracing import Derivative, Traced, apply, one, raw, still
+from xnn.autodiff.tracing import Derivative, Traced, apply, one, raw, still, two
 from xnn.autodiff.views import ArrayObject, is_mutable, relate
 
 __all__ = ["VIEWS", "Recording", "recording"]
@@ -136,7 +137,14 @@ def _viewing(function: Any) -> Callable[..., Array]:
 
 def _recorded(own: Recording, plain: Any, rule: Rule) -> Callable[..., Array]:
     base, second = own.base_namespace, _SECOND.get(rule.name)
-    if isinstance(rule, Elementwise) and len(rule.partials) == 1:
+    if isinstance(rule, Elementwise) and len(rule.partials) == 2:
+
+        def binary(a: Any, b: Any, /) -> Array:
+            return pair(a, b) if isinstance(a, Traced) or isinstance(b, Traced) else plain(a, b)
+
+        pair = two(rule, binary)
+        return binary
+    if isinstance(rule, Elementwise):
         quick = plain.__wrapped__  # the library's own
 
         def unary(x: Any) -> Array:
@@ -262,7 +270,10 @@ def _getitem(xp: Recording, x: Array, key: Any) -> Array:
 
 
 def _matmul(xp: Recording, a: Any, b: Any, /) -> Array:
-    return apply(MATMUL, xp.base_namespace, (a, b), {})
+    return product(a, b) if isinstance(a, Traced) or isinstance(b, Traced) else a @ b
+
+
+product = two(MATMUL, matmul)
 
 
 _OWN: dict[str, Callable[..., Any]] = {

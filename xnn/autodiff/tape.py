@@ -28,19 +28,18 @@ class Tape:
         whole: bool = False,
     ) -> None:
         args = list(args)
-        found: list[Array] = []
+        self.x: list[Array] = []
         self.structures: list[tuple[Any, int]] = []
         for n in numbers:
             own = floats(args[n], n)
             self.structures.append((args[n], len(own)))
-            found += own
-        if not found:
+            self.x += own
+        if not self.x:
             raise ValueError("there is no array to differentiate by")
-        self.level = level = reverse_level()(found[0], recording, whole)
-        self.x = found
-        traced = iter([level.argument(x) for x in found])
-        for n, (tree, _) in zip(numbers, self.structures, strict=True):
-            args[n] = trees.rebuild(tree, traced)
+        self.level = level = reverse_level()(self.x[0], recording, whole)
+        traced = map(level.argument, self.x)
+        for n in numbers:
+            args[n] = trees.rebuild(args[n], traced)
         try:
             self.result = f(*args, **(options or {}))
         finally:
@@ -104,9 +103,10 @@ _FLOATING: dict[Any, bool] = {}  # by data type, and its class, since those of t
 
 def _is_floating(x: Array) -> bool:
     key = (x.dtype.__class__, x.dtype)
-    if key not in _FLOATING:
-        _FLOATING[key] = isdtype(namespace(raw(x)), x.dtype, ("real floating", "complex floating"))
-    return _FLOATING[key]
+    try:
+        return _FLOATING[key]
+    except KeyError:
+        return _FLOATING.setdefault(key, isdtype(namespace(raw(x)), x.dtype, ("real floating", "complex floating")))
 
 
 def zeros(x: Array) -> Array:

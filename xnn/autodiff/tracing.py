@@ -31,7 +31,7 @@ from xnn.autodiff.products import MATMUL, TRANSPOSED
 from xnn.autodiff.rule import Rule, is_complex
 from xnn.autodiff.views import ArrayObject, relate
 
-__all__ = ["NO_OPTIONS", "Derivative", "Level", "Traced", "apply", "innermost", "one", "raw", "unmarked"]
+__all__ = ["NO_OPTIONS", "Derivative", "Level", "Traced", "apply", "innermost", "one", "raw", "two", "unmarked"]
 
 
 #: The options of most operations; nobody writes into them.
@@ -139,10 +139,10 @@ def one(rule: Rule, function: Any) -> Any:
     return operator
 
 
-def _two(rule: Rule, function: Any) -> tuple[Any, Any]:
-    """An operator of two arrays, and the same with the arguments exchanged: what apply does, in a shorter way."""
+def two(rule: Rule, function: Any) -> Any:
+    """A function of two arrays, of which one is traced at least: what apply does, in a shorter way."""
 
-    def both(a: Any, b: Any) -> Array:
+    def operator(a: Any, b: Any) -> Array:
         first, second = isinstance(a, Traced), isinstance(b, Traced)
         level = a.level if first and not (second and b.level.number > a.level.number) else b.level
         if not level.open:
@@ -161,12 +161,19 @@ def _two(rule: Rule, function: Any) -> tuple[Any, Any]:
             return level.record(rule, y, (a, b), (m, n), NO_OPTIONS)
         return raw(y)
 
+    return operator
+
+
+def _operators(rule: Rule, function: Any) -> tuple[Any, Any]:
+    """An operator of two arrays, and the same with the arguments exchanged."""
+    operator = two(rule, function)
+
     def reflected(self: Traced, other: Any) -> Array:
         if isinstance(other, complex) and isinstance(raw(self), float):  # 1j * numpy.float64(1) is a Python number
             other = self.level.xp.asarray(other)
-        return both(other, self)
+        return operator(other, self)
 
-    return both, reflected
+    return operator, reflected
 
 
 def _in_place(function: Any) -> Any:
@@ -250,13 +257,13 @@ class Traced(Methods):
 
     # -- Arithmetic ----------------------------------------------------------------------------------------------
 
-    __add__, __radd__ = _two(ELEMENTWISE["add"], add)
-    __sub__, __rsub__ = _two(ELEMENTWISE["subtract"], sub)
-    __mul__, __rmul__ = _two(ELEMENTWISE["multiply"], mul)
-    __truediv__, __rtruediv__ = _two(ELEMENTWISE["divide"], truediv)
-    __pow__, __rpow__ = _two(ELEMENTWISE["pow"], pow)
-    __matmul__, __rmatmul__ = _two(MATMUL, matmul)
-    __mod__, __rmod__ = _two(ELEMENTWISE["remainder"], mod)
+    __add__, __radd__ = _operators(ELEMENTWISE["add"], add)
+    __sub__, __rsub__ = _operators(ELEMENTWISE["subtract"], sub)
+    __mul__, __rmul__ = _operators(ELEMENTWISE["multiply"], mul)
+    __truediv__, __rtruediv__ = _operators(ELEMENTWISE["divide"], truediv)
+    __pow__, __rpow__ = _operators(ELEMENTWISE["pow"], pow)
+    __matmul__, __rmatmul__ = _operators(MATMUL, matmul)
+    __mod__, __rmod__ = _operators(ELEMENTWISE["remainder"], mod)
     __neg__ = one(ELEMENTWISE["negative"], neg)
     __pos__ = one(ELEMENTWISE["positive"], lambda x: +x)
     __abs__ = one(ELEMENTWISE["abs"], abs)
