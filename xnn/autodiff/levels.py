@@ -83,8 +83,8 @@ class Reverse(Level):
         for place, entry in enumerate(self.tape):
             if entry is not None:
                 rule, y, args, marks, options, _ = entry
-                own = tuple(None if m is None else tangents.get(m) for m in marks)
-                if any(t is not None for t in own):
+                own = tuple([tangents.get(m) for m in marks])  # None for what is not marked
+                if [t for t in own if t is not None]:
                     tangents[place] = fit(self.recording, rule.push(self.recording, own, y, args, options), y)
         return tangents
 
