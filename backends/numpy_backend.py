@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy
+from xnn.backends.numpy_memory import empty, keep_freed
 from xnn.backends.numpy_namespace import fast
 from xnn.backends.numpy_plan import Update, write
 
@@ -32,7 +33,7 @@ class NumpyBackend(Backend):
     def __init__(self, device: str = "") -> None:
         if device not in ("", "cpu"):
             raise BackendError(f"backend 'numpy' has one device, 'cpu'; got 'numpy:{device}'")
-        _keep_freed_memory()
+        keep_freed()
         self._updates: dict[Any, Any] = {}
 
     @classmethod
@@ -66,7 +67,7 @@ class NumpyBackend(Backend):
 
         def places(parts: Sequence[Array]) -> list[Array]:
             sizes = [part.size for part in parts]
-            flat.extend([numpy.empty(sum(sizes), parts[0].dtype)] if parts else [])
+            flat.extend([empty((sum(sizes),), parts[0].dtype)] if parts else [])
             cuts = numpy.split(flat[0], numpy.cumsum(sizes)[:-1]) if parts else []
             return [cut.reshape(part.shape) for cut, part in zip(cuts, parts, strict=True)]
 
@@ -108,15 +109,3 @@ class NumpyBackend(Backend):
 
     def info(self) -> dict[str, str]:
         return {"version": numpy.__version__, "device": "cpu"}
-
-
-def _keep_freed_memory() -> None:
-    """Ask the C library to keep freed memory instead of handing it back after every array.
-
-    glibc returns the top of the heap to the system whenever an array is freed, and the next one
-    costs a page fault for every 4 KiB again. Freeing one block just under 32 MiB raises the limits
-    at which it does so (``mallopt(3)``, M_TRIM_THRESHOLD, "dynamic"); the block is never touched,
-    so it takes no memory. Other C libraries are not affected.
-    """
-    block = numpy.empty((32 << 20) - 65536, dtype=numpy.uint8)
-    del block

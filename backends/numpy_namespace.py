@@ -14,6 +14,7 @@ from typing import Any
 
 import array_api_compat.numpy
 import numpy
+from xnn.backends.numpy_memory import copied
 
 __all__ = ["fast"]
 
@@ -73,6 +74,15 @@ def _broadcast_to(x: Any, /, shape: Any) -> Any:
     return made
 
 
+def _asarray(x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
+    made = _compat.asarray(x, dtype=dtype, device=device, copy=None if copy else copy)
+    return copied(made) if copy else made
+
+
+def _full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
+    return copied(_compat.full_like(x, fill_value, dtype=dtype, device=device))
+
+
 def _ones_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
     ones = numpy.empty(x.shape, x.dtype if dtype is None else dtype)
     ones.fill(1)  # half the time of numpy.ones
@@ -82,6 +92,7 @@ def _ones_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
 fast = ModuleType("xnn.backends.numpy_namespace.fast", "NumPy, by the shortest way.")
 fast.__dict__.update({name: value for name, value in vars(_compat).items() if not name.startswith("__")})
 fast.__dict__.update(sum=_sum, max=_max, min=_min, reshape=_reshape, astype=_astype, take=_take)
+fast.__dict__.update(asarray=_asarray, full_like=_full_like)
 fast.__dict__.update(broadcast_to=_broadcast_to, ones_like=_ones_like)
 fast.__dict__.update(
     __array_namespace_info__=_compat.__array_namespace_info__,

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy
 from numpy.lib.mixins import NDArrayOperatorsMixin
+from xnn.backends.numpy_memory import empty
 
 __all__ = ["Noted", "Unplanned", "Update", "write"]
 
@@ -369,7 +370,7 @@ class _Writer:
         fitting = [block for block in self.free if block.nbytes >= value.nbytes]
         block = min(fitting, key=lambda b: b.nbytes, default=None)
         if block is None:
-            block = numpy.empty(value.nbytes, "uint8")
+            block = empty((value.nbytes,), "uint8")
             if self.most is not None:
                 self.most -= block.nbytes
                 if self.most < 0:

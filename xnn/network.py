@@ -116,7 +116,8 @@ class Network:
         self._repeating = [not any(_changes(layer, training) for layer in self.layers) for training in (False, True)]
         self._buffers: list[dict[str, Array]] = []
         with self.backend.scope():
-            self._set_flat(self._pack([self.backend.asarray(value, self.dtype) for value in values]))
+            θ = self._pack([self.backend.asarray(value, self.dtype) for value in values])
+            self._set_flat(self.backend.xp.asarray(θ, copy=True))  # where the library likes it
             for layer, shape in zip(self.layers, self.shapes, strict=False):
                 given = {name: buffer for name, buffer in layer.buffers(shape).items() if buffer.value is not None}
                 self._buffers.append({name: self._filled(buffer.value, buffer.shape) for name, buffer in given.items()})

@@ -9,7 +9,6 @@ from typing import Any
 
 from xnn.arrays import Array
 from xnn.optimizers.base import Optimizer, Rule, coupled, decoupled
-from xnn.optimizers.rmsprop import mean_square
 from xnn.schedules import Schedule
 from xnn.settings import settle
 
@@ -62,25 +61,27 @@ class NAdam(Optimizer):
         """The equation above."""
         t, p = numbers["step"], numbers["mu_product"]
         β1, β2 = self.betas
-        root, ahead = sqrt(1.0 - β2**t), self.mu(t + 1)
+        root, ahead = sqrt((1.0 - β2**t) / (1.0 - β2)), self.mu(t + 1)
         scalars = {
             "a": η * root * (1.0 - self.mu(t)) / (1.0 - p),
-            "b": η * root * ahead / (1.0 - p * ahead),
-            "β1": β1, "γ1": 1.0 - β1, "β2": β2, "γ2": 1.0 - β2, "ε": self.eps * root,
-        }  # fmt: skip
+            "b": η * root * (1.0 - β1) * ahead / (1.0 - p * ahead),
+            "β1": β1,
+            "β2": β2,
+            "ε": self.eps * root,
+        }
         if self.decoupled_weight_decay:
             return decoupled(self.weight_decay, η, nadam, scalars)
         return coupled(self.weight_decay, nadam, scalars)
 
 
 def nadam(
-    xp: Any, θ: Array, g: Array, m: Array, v: Array,
-    *, a: float, b: float, β1: float, γ1: float, β2: float, γ2: float, ε: float,
-) -> tuple[Array, ...]:  # fmt: skip
-    """m ← β₁m + γ₁g, v ← β₂v + γ₂g², θ ← θ − (ag + bm) / (√v + ε)."""
+    xp: Any, θ: Array, g: Array, m: Array, v: Array, *, a: float, b: float, β1: float, β2: float, ε: float
+) -> tuple[Array, ...]:
+    """m ← β₁m + g, v ← β₂v + g², θ ← θ − (ag + bm) / (√v + ε), with m and v as in ``adam``."""
     m *= β1
-    m += γ1 * g
-    v = mean_square(v, g, β2, γ2)
+    m += g
+    v *= β2
+    v += g * g
     d = xp.sqrt(v)
     d += ε
     n = b * m

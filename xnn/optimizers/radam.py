@@ -10,7 +10,6 @@ from typing import Any
 from xnn.arrays import Array, Equation
 from xnn.optimizers.adam import adam
 from xnn.optimizers.base import Optimizer, Rule, coupled, decoupled
-from xnn.optimizers.rmsprop import mean_square
 from xnn.schedules import Schedule
 from xnn.settings import settle
 
@@ -48,25 +47,27 @@ class RAdam(Optimizer):
         t = numbers["step"]
         β1, β2 = self.betas
         c2 = 1.0 - β2**t
-        α = η / (1.0 - β1**t)
-        scalars = {"α": α, "β1": β1, "γ1": 1.0 - β1, "β2": β2, "γ2": 1.0 - β2}
+        α = η * (1.0 - β1) / (1.0 - β1**t)
+        scalars = {"α": α, "β1": β1, "β2": β2}
         limit = 2.0 / (1.0 - β2) - 1.0
         ρ = limit - 2.0 * t * β2**t / c2
         equation: Equation = unrectified
         if ρ > 5.0:
             r = sqrt((ρ - 4.0) * (ρ - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * ρ))
-            equation, scalars = adam, {**scalars, "α": α * r * sqrt(c2), "ε": self.eps}
+            root = sqrt(1.0 - β2)
+            equation, scalars = adam, {**scalars, "α": α * r * sqrt(c2) / root, "ε": self.eps / root}
         if self.decoupled_weight_decay:
             return decoupled(self.weight_decay, η, equation, scalars)
         return coupled(self.weight_decay, equation, scalars)
 
 
 def unrectified(
-    xp: Any, θ: Array, g: Array, m: Array, v: Array, *, α: float, β1: float, γ1: float, β2: float, γ2: float
+    xp: Any, θ: Array, g: Array, m: Array, v: Array, *, α: float, β1: float, β2: float
 ) -> tuple[Array, ...]:
-    """m ← β₁m + γ₁g, v ← β₂v + γ₂g², θ ← θ − αm."""
+    """m ← β₁m + g, v ← β₂v + g², θ ← θ − αm, with m and v as in ``adam``."""
     m *= β1
-    m += γ1 * g
-    v = mean_square(v, g, β2, γ2)
+    m += g
+    v *= β2
+    v += g * g
     θ -= α * m
     return θ, m, v

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import sqrt
 from typing import Any
 
 from xnn.arrays import Array
@@ -61,8 +62,13 @@ class EpsilonHat(Adam):
     """
 
     def rule(self, numbers: Mapping[str, Any], η: float) -> Rule:
-        """Adam's equation with ε as it is."""
-        return adam, {**self.scalars(numbers["step"], η), "ε": self.eps}
+        """Adam's equation with this ε, beside the root of a v that lacks the factor 1−β₂."""
+        return adam, {**self.scalars(numbers["step"], η), "ε": self.eps / sqrt(1.0 - self.betas[1])}
+
+    def step_size(self, t: int, η: float) -> float:
+        """α in update t."""
+        β1, β2 = self.betas
+        return η * sqrt(1.0 - β2**t) / (1.0 - β1**t)
 
 
 @dataclass
@@ -86,8 +92,8 @@ class Updates:
         """The step size after so many examples: η₀ / (1 + examples)^p for "invscaling"; Adam's α."""
         if self.schedule == "invscaling":
             self._become(self.learning_rate_init / (examples + 1) ** self.power_t)
-        elif isinstance(self.optimizer, Adam):
-            self.learning_rate = self.optimizer.scalars(self.state["step"], self.learning_rate_init)["α"]
+        elif isinstance(self.optimizer, EpsilonHat):
+            self.learning_rate = self.optimizer.step_size(self.state["step"], self.learning_rate_init)
 
     def gives_up(self, message: str, verbose: Any) -> bool:
         """Whether to stop when nothing improves: "adaptive" takes a fifth of the step size first, down to 1e-6."""
