@@ -88,12 +88,12 @@ class NumpyBackend(Backend):
     ) -> tuple[Array, ...]:
         """The update in blocks that fit the cache: each block is read from memory only once."""
         size = gradient.shape[0]
+        if size <= _BLOCK:
+            self._update(equation, state, gradient, scalars)
+            return tuple(state)
         for start in range(0, size, _BLOCK):
-            if size <= _BLOCK:
-                self._update(equation, state, gradient, scalars)
-            else:
-                part = slice(start, start + _BLOCK)
-                self._update(equation, [array[part] for array in state], gradient[part], scalars)
+            part = slice(start, start + _BLOCK)
+            self._update(equation, [array[part] for array in state], gradient[part], scalars)
         return tuple(state)
 
     def _update(self, equation: Equation, state: Sequence[Array], g: Array, scalars: Mapping[str, float]) -> None:

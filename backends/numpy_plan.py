@@ -32,6 +32,7 @@ from xnn.backends.numpy_memory import empty
 __all__ = ["Noted", "Unplanned", "Update", "write"]
 
 _LARGE = 1 << 16  # entries
+_DOT = numpy.ndarray.dot  # numpy.dot asks its arguments for an __array_function__ first: 0.16 µs
 
 
 class Unplanned(Exception):
@@ -84,7 +85,7 @@ class Noted(NDArrayOperatorsMixin):
         if all(type(a) is not Noted or a.out == "number" for a in args):
             raise Unplanned("arithmetic between numbers, which Python does in double precision")
         if ufunc is numpy.matmul and len(kinds) == 1 and _same_by_dot(*arrays):
-            return self._note(numpy.dot, args, "last")  # the same product, by a shorter way
+            return self._note(_DOT, args, "last")  # the same product, by a shorter way
         if ufunc.signature is None:  # entry by entry
             shape = numpy.broadcast_shapes(*map(numpy.shape, arrays))
             # NumPy takes much longer to add (n,) to (1, n) than (1, n).
@@ -357,7 +358,7 @@ class _Writer:
     def _put(self, call: Noted, k: int, last: dict[int, int]) -> None:
         """Choose the memory for the result of this call."""
         value = call.value
-        if call.out in ("last", "out=") and call.call not in (numpy.dot, numpy.matmul):  # entry by entry
+        if call.out in ("last", "out=") and call.call not in (_DOT, numpy.matmul):  # entry by entry
             for a in call.args:
                 if type(a) is Noted and a.root is a and last[id(a)] == k and a.value.shape == value.shape:
                     if a.value.dtype == value.dtype and id(a) in self.block:

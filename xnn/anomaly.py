@@ -42,7 +42,7 @@ def watch(layers: Sequence[object], step: int) -> Callable[[Any, int, str, Seque
     It is called with the namespace, the index of the layer (−1: no layer), what was computed, and the
     arrays that came out.
     """
-    if not detecting():
+    if not _detecting.get():
         return None
 
     def check(xp: Any, layer: int, what: str, arrays: Sequence[Array]) -> None:

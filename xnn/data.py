@@ -36,6 +36,14 @@ class Batch(NamedTuple):
 Prepare: TypeAlias = Callable[..., tuple[Array, Array, Array | None]]  # network.prepare with its loss
 
 
+_GATHERED = 1 << 16  # so many numbers of shuffled inputs are brought together at once
+
+
+def _slices(first: int, n: int, size: int) -> list[slice]:
+    """From ``first`` to n in pieces of this size, the last one smaller."""
+    return [slice(start, min(start + size, n)) for start in range(first, n, size)]
+
+
 def chunk(shape: Shape) -> int:
     """How many examples of this shape are looked at together where nothing is learned from them."""
     return max(1, min(8192, 2**24 // max(1, prod(shape))))
@@ -100,22 +108,29 @@ class ArrayData:
         """
         size = size or chunk(self._columns[0].shape[1:])
         n = self.samples if order is None else len(order)
-        parts = [slice(start, min(start + size, n)) for start in range(done * size, n, size)]
         if self.on_host:
-            for arrays in self._backend.upload(self._gathered(parts, order)):
+            for arrays in self._backend.upload(self._on_host(_slices(done * size, n, size), order)):
                 yield Batch(*arrays)
-        elif order is None:
-            for rows in parts:
-                yield Batch(*(None if c is None else c[rows, ...] for c in self._columns))
-        else:
-            order, take = self._backend.asarray(order), self._backend.xp.take
-            x, y, weights = self._columns
-            for rows in parts:
-                chosen = order[rows]
-                weighted = None if weights is None else take(weights, chosen, axis=0)
-                yield Batch(take(x, chosen, axis=0), take(y, chosen, axis=0), weighted)
+            return
+        for x, y, weights in self._gathered(done * size, n, size, order):
+            for rows in _slices(0, x.shape[0], size):
+                yield Batch(x[rows, ...], y[rows, ...], None if weights is None else weights[rows, ...])
 
-    def _gathered(self, parts: list[slice], order: Any) -> Iterator[tuple[Any, ...]]:
+    def _gathered(self, first: int, n: int, size: int, order: Any) -> Iterator[tuple[Any, ...]]:
+        """The columns in this order, several batches at a time: to gather each alone costs a small network much."""
+        take = self._backend.xp.take
+        together = n
+        if order is not None:
+            order = self._backend.asarray(order)
+            together = size * max(1, _GATHERED // (size * max(1, prod(self._columns[0].shape[1:]))))
+        for rows in _slices(first, n, together):
+            if order is None:
+                yield tuple(None if c is None else c[rows, ...] for c in self._columns)
+            else:
+                chosen = order[rows]
+                yield tuple(None if c is None else take(c, chosen, axis=0) for c in self._columns)
+
+    def _on_host(self, parts: list[slice], order: Any) -> Iterator[tuple[Any, ...]]:
         """The batches on the host."""
         for rows in parts:
             chosen = rows if order is None else order[rows]

@@ -328,8 +328,8 @@ class Network:
 
         The gradients are a list in the order of the parameters, or, ``packed``, one flat vector like θ.
         """
-        given = [x, y, weights, *[array for own in self._buffers for array in own.values()]]
-        task = self._task(Mode(loss, penalty, training, per_example, deltas is not None, packed))
+        given = [x, y, weights, *self._held()]
+        task = self._task((loss, penalty, training, per_example, deltas is not None, packed))
         results, g = task.run(self.backend, self._deferred_θ, given, watch(self.layers, self.step))
         after = 2 + (len(given) - 3 if training else 0)
         last = after if deltas is None else after + len(self.layers)
@@ -371,17 +371,18 @@ class Network:
         results = [cost, a, *after, *deltas]
         return (results, gradients) if mode.packed else (results + gradients, [])
 
-    def _task(self, mode: Mode) -> Task:
-        """The step in this mode, with its plans."""
+    def _task(self, entries: tuple[Any, ...]) -> Task:
+        """The step in the mode of these entries, with its plans."""
         try:
-            task = self._tasks.get(mode)
+            task = self._tasks.get(entries)
         except TypeError:  # a loss of the user's own that has no hash
-            return Task(partial(self._step, mode), False)
+            return Task(partial(self._step, Mode(*entries)), False)
         if task is None:
             if len(self._tasks) >= _TASKS:
                 self._tasks.clear()
+            mode = Mode(*entries)
             task = Task(partial(self._step, mode), self._repeats(mode.training, mode.loss, mode.penalty))
-            self._tasks[mode] = task
+            self._tasks[entries] = task
         return task
 
     def problem(self, x: Array, y: Array, weights: Array | None, loss: Loss, penalty: Penalty | None = None) -> Problem:
@@ -514,7 +515,7 @@ class Network:
         if task is None:
             task = Task(partial(self._outputs, training, stop), self._repeats(training), _PREDICTION)
             self._tasks[key] = task
-        given = [x, *[array for own in self._buffers for array in own.values()]]
+        given = [x, *self._held()]
         try:  # not ``with room``: entering it takes as long as a small layer
             return task.run(self.backend, self._deferred_θ, given, watch(self.layers, self.step))[0][0]
         except MemoryError as error:
@@ -527,6 +528,10 @@ class Network:
         x, *rest = given
         operations = self._operations(training, self._named(rest), stop)
         return [feed_forward(xp, operations, θ[: len(operations)], x, check)[0]], []
+
+    def _held(self) -> list[Array]:
+        """The buffers in their order."""
+        return [array for own in self._buffers if own for array in own.values()]
 
     def _named(self, arrays: Iterable[Array]) -> list[dict[str, Array]]:
         """These arrays in the places of the buffers."""

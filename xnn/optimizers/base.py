@@ -150,11 +150,10 @@ class Optimizer(Descent):
 
         The arrays of the state are changed, too; use what is returned. ``lr_scale`` multiplies η.
         """
-        buffers = list(self.buffers())
-        numbers = self.advance(state)
-        equation, scalars = self.rule(numbers, self.rate(state["step"]) * lr_scale)
-        new = backend.update(equation, [theta, *(state[name] for name in buffers)], gradient, scalars)
-        return new[0], {**numbers, **dict(zip(buffers, new[1:], strict=True))}
+        buffers, after = self.buffers(), self.advance(state)
+        equation, scalars = self.rule(after, self.rate(state["step"]) * lr_scale)
+        θ, *new = backend.update(equation, [theta, *[state[name] for name in buffers]], gradient, scalars)
+        return θ, after | dict(zip(buffers, new, strict=True))
 
 
 def coupled(λ: float, equation: Equation, scalars: dict[str, float]) -> Rule:
