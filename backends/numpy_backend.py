@@ -54,14 +54,21 @@ class NumpyBackend(Backend):
         return numpy.asarray(a)
 
     def plan(
-        self, step: Step, given: Sequence[Array | None], standing: Sequence[Sequence[Array]], most: int | None = None
+        self,
+        step: Step,
+        given: Sequence[Array | int | None],
+        standing: Sequence[Sequence[Array]],
+        most: int | None = None,
     ) -> Plan | None:
         """The step as a list of calls (``numpy_plan``); None for what cannot be written down."""
         counts = [len(own) for own in standing]
+        numbers = {k: numpy.full(1, a, "int32") for k, a in enumerate(given) if type(a) is int}
+        arrays = [None if k in numbers else a for k, a in enumerate(given)]
 
-        def noted(given: Any, standing: Any, numbers: Any) -> Any:
+        def noted(arrays: Any, standing: Any, _: Any) -> Any:
             rest = iter(standing)
-            return step(self.xp, [tuple(next(rest) for _ in range(n)) for n in counts], given)
+            own = [tuple(next(rest) for _ in range(n)) for n in counts]
+            return step(self.xp, own, [next(rest) if k in numbers else a for k, a in enumerate(arrays)])
 
         flat: list[Array] = []
 
@@ -72,12 +79,15 @@ class NumpyBackend(Backend):
             return [cut.reshape(part.shape) for cut, part in zip(cuts, parts, strict=True)]
 
         try:
-            run = write(noted, given, [array for own in standing for array in own], places=places, most=most)
+            stays = [*[array for own in standing for array in own], *numbers.values()]
+            run = write(noted, arrays, stays, places=places, most=most)
         except Exception:  # if it is the step's own, the plain run will raise it
             return None
         gradient = flat[0] if flat else None
 
-        def plan(given: Sequence[Array | None]) -> tuple[list[Array], Array | None]:
+        def plan(given: Sequence[Array | int | None]) -> tuple[list[Array], Array | None]:
+            for k, number in numbers.items():
+                number.fill(given[k])
             return run(*given), gradient
 
         plan.__doc__ = run.__doc__

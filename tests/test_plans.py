@@ -96,6 +96,29 @@ def test_a_plan_of_a_random_network_gives_the_bits_of_a_plain_step(seed):
     assert planned(network) == 2
 
 
+@pytest.mark.parametrize("p", [0.3, 0.5, 1.0])
+def test_masks_of_a_plan_are_those_of_plain_steps(p, rng, monkeypatch):
+    x, y, loss = rng.normal(size=(20, 4)), rng.integers(0, 3, 20), xnn.CrossEntropy()
+
+    def trained(plans):
+        layers = [xnn.Dropout(p), xnn.Dense(6), xnn.BatchNorm(), xnn.ReLU(), xnn.Dropout(p), xnn.Dense(3)]
+        network = xnn.Network(layers, inputs=4, seed=1, backend="numpy")
+        outputs = []
+        for _ in range(5):
+            network.fit(x, y, loss=loss, epochs=2, batch_size=5)
+            outputs += [network.forward(x, training=True), network.gradients(x, y, loss, training=False)[0]]
+            network.step += 1
+            outputs += [network.forward(x, training=True)]
+        assert (planned(network) > 0) is plans
+        return [network.flat, network.buffers, *outputs]
+
+    by_plans = trained(True)
+    if p < 1.0:
+        assert not np.array_equal(by_plans[2], by_plans[4])  # another step, another mask
+    monkeypatch.setattr(xnn.get_backend("numpy"), "plan", lambda *args, **options: None)
+    assert same(by_plans, trained(False))
+
+
 @pytest.mark.parametrize("shapes", [(5, 7, 3), (1, 7, 3), (5, 1, 3), (5, 7, 1), (1, 1, 1), (64, 784, 100), (33, 2, 65)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_products_by_the_shorter_way_are_the_same(shapes, dtype, rng):

@@ -45,7 +45,7 @@ __all__ = [
 Array: TypeAlias = Any  # an array of any library of the standard
 Equation: TypeAlias = Callable[..., tuple[Array, ...]]  # (xp, θ, g, *state, **scalars) -> (θ, *state)
 Step: TypeAlias = Callable[..., tuple[Sequence[Array], Sequence[Array]]]  # (xp, standing, given) -> results, gradients
-Plan: TypeAlias = Callable[[Sequence[Array | None]], tuple[list[Array], Array | None]]
+Plan: TypeAlias = Callable[[Sequence[Array | int | None]], tuple[list[Array], Array | None]]
 
 
 class BackendError(RuntimeError):
@@ -186,14 +186,15 @@ class Backend:
     def plan(
         self,
         step: Step,
-        given: Sequence[Array | None],
+        given: Sequence[Array | int | None],
         standing: Sequence[Sequence[Array]],
         most: int | None = None,
     ) -> Plan | None:
         """A faster way to do what was done twice already; None where the library has none.
 
         ``step(xp, standing, given)`` gives results, and gradients that belong in one flat vector. It does the same
-        with all arrays like ``given``; those of ``standing`` stay where they are, while the numbers in them change.
+        with all arrays like ``given``, among which there may be whole numbers, of 32 bits, and other ones each time;
+        those of ``standing`` stay where they are, while the numbers in them change.
         The plan is a function of ``given`` alone, which does not look at them. The flat vector is its own: the next
         call changes it. A plan that would take more than ``most`` bytes of memory is not made.
         """

@@ -28,7 +28,7 @@ from typing import Any
 
 from xnn.arrays import Array
 
-__all__ = ["hashes", "key_of", "threshold"]
+__all__ = ["halves", "hashes", "key_of", "threshold"]
 
 _A, _B, _C = 0x9E3779B1 - 2**32, 0x21F0AAAD, 0xD35A2D97 - 2**32  # odd, so that nothing is lost; signed
 
@@ -52,18 +52,26 @@ def key_of(*numbers: int) -> int:
     return key
 
 
-def hashes(xp: Any, count: int, key: int, device: Any) -> Array:
+def halves(key: int) -> tuple[int, int]:
+    """k₀ and k₁ of a key of 64 bits (``key_of``), of which 63 are used, as int32 numbers.
+
+    From k₀, which is negative, there is room for 2³¹ counts.
+    """
+    return key % 2**31 - 2**31, (key >> 32) - 2**31
+
+
+def hashes(xp: Any, count: int, key: tuple[Any, Any], device: Any) -> Array:
     """h(key, i) for i = 0 … count−1: int32 numbers, each value of −2³¹ … 2³¹−1 about equally likely.
 
-    ``key`` is a number of 64 bits (``key_of``), of which 63 are used.
+    ``key`` is a pair (k₀, k₁), of numbers (``halves``) or of int32 arrays with one of them each.
 
     Raises:
         ValueError: for more than 2³¹ positions, which the counter cannot tell apart.
     """
     if count > 2**31:
         raise ValueError(f"at most 2³¹ random numbers can be had from one key; got {count}: take a smaller batch")
-    k0, k1 = key % 2**31 - 2**31, (key >> 32) - 2**31  # signed; from k₀ on there is room for 2³¹ counts
-    x = xp.arange(k0, k0 + count, dtype=xp.int32, device=device)
+    k0, k1 = key
+    x = xp.arange(count, dtype=xp.int32, device=device) + k0
     x *= _A
     x ^= k1
     x ^= x >> 16 & 0xFFFF  # the shift of a signed number copies its sign into the upper bits: cut them off

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import Any, NamedTuple
@@ -114,6 +114,9 @@ class Network:
             for layer in self.layers
         ]
         self._repeating = [not any(_changes(layer, training) for layer in self.layers) for training in (False, True)]
+        self._drawing = [
+            i for i, layer in enumerate(self.layers) if not _changes(layer, True) and _differs(layer, None)
+        ]
         self._buffers: list[dict[str, Array]] = []
         with self.backend.scope():
             θ = self._pack([self.backend.asarray(value, self.dtype) for value in values])
@@ -328,10 +331,11 @@ class Network:
 
         The gradients are a list in the order of the parameters, or, ``packed``, one flat vector like θ.
         """
-        given = [x, y, weights, *self._held()]
+        held = self._held()
+        given = [x, y, weights, *held, *self._numbers(training)]
         task = self._task((loss, penalty, training, per_example, deltas is not None, packed))
         results, g = task.run(self.backend, self._deferred_θ, given, watch(self.layers, self.step))
-        after = 2 + (len(given) - 3 if training else 0)
+        after = 2 + (len(held) if training else 0)
         last = after if deltas is None else after + len(self.layers)
         if deltas is not None:
             deltas[:] = results[after:last]
@@ -346,9 +350,10 @@ class Network:
     ) -> tuple[list[Array], list[Array]]:
         """One step as a function of arrays: [cost, outputs, buffers after it, δs, gradients], [gradients to pack]."""
         loss, penalty = mode.loss, mode.penalty
-        x, y, weights, *rest = given
+        x, y, weights, *others = given
+        rest = iter(others)
         buffers = self._named(rest)
-        a, records = feed_forward(xp, self._operations(mode.training, buffers), θ, x, check)
+        a, records = feed_forward(xp, self._operations(mode.training, buffers, numbers=rest), θ, x, check)
         cost, δ = loss.cost_and_delta(xp, a, y, weights)
         if check is not None:
             check(xp, -1, f"the cost ({type(loss).__name__})", (cost, δ))
@@ -515,7 +520,7 @@ class Network:
         if task is None:
             task = Task(partial(self._outputs, training, stop), self._repeats(training), _PREDICTION)
             self._tasks[key] = task
-        given = [x, *self._held()]
+        given = [x, *self._held(), *self._numbers(training)]
         try:  # not ``with room``: entering it takes as long as a small layer
             return task.run(self.backend, self._deferred_θ, given, watch(self.layers, self.step))[0][0]
         except MemoryError as error:
@@ -525,8 +530,9 @@ class Network:
         self, training: bool, stop: int | None, xp: Any, θ: Any, given: Sequence[Any], check: Check | None = None
     ) -> tuple[list[Array], list[Array]]:
         """Feed-forward as a function of arrays: [outputs], []."""
-        x, *rest = given
-        operations = self._operations(training, self._named(rest), stop)
+        x, *others = given
+        rest = iter(others)
+        operations = self._operations(training, self._named(rest), stop, rest)
         return [feed_forward(xp, operations, θ[: len(operations)], x, check)[0]], []
 
     def _held(self) -> list[Array]:
@@ -534,7 +540,7 @@ class Network:
         return [array for own in self._buffers if own for array in own.values()]
 
     def _named(self, arrays: Iterable[Array]) -> list[dict[str, Array]]:
-        """These arrays in the places of the buffers."""
+        """The first of these arrays in the places of the buffers."""
         rest = iter(arrays)
         return [{name: next(rest) for name in own} for own in self._buffers]
 
@@ -581,10 +587,19 @@ class Network:
         """All parameters as the one vector that training changes in place; not a copy."""
         return self._θ
 
+    def _numbers(self, training: bool) -> list[int]:
+        """What is drawn anew in the coming step: two whole numbers for each layer with a mask."""
+        drawn = self._drawing if training else ()
+        return [number for i in drawn for number in Key(self.seed, i, self.step).halves]
+
     def _operations(
-        self, training: bool, buffers: Sequence[Mapping[str, Array]], stop: int | None = None
+        self,
+        training: bool,
+        buffers: Sequence[Mapping[str, Array]],
+        stop: int | None = None,
+        numbers: Iterator[Any] | None = None,
     ) -> list[Operation]:
-        """What the layers below ``stop`` do in the coming step, or in a prediction, with these buffers."""
+        """What the layers below ``stop`` do in the coming step, or in a prediction, with these buffers and numbers."""
         operations: list[Operation] = []
         for i, layer in enumerate(self.layers[:stop]):
             if self._fixed[i]:
@@ -592,9 +607,11 @@ class Network:
                 continue
             own = buffers[i]
             try:
-                operations.append(
-                    layer.training(own, Key(self.seed, i, self.step)) if training else layer.prediction(own)
-                )
+                if training:
+                    halves = (next(numbers), next(numbers)) if numbers is not None and i in self._drawing else None
+                    operations.append(layer.training(own, Key(self.seed, i, self.step, halves)))
+                else:
+                    operations.append(layer.prediction(own))
             except NotFittedError as error:
                 raise NotFittedError(f"layer {i} ({type(layer).__name__}) {error}") from error
         return operations
@@ -642,12 +659,17 @@ class Network:
 
 
 def _changes(layer: Layer, training: bool) -> bool:
-    """Whether a layer may do something else in every step: a mask of Dropout, or what is not known of it."""
+    """Whether a layer may do something else in every step, but for the numbers of its key."""
     if not type(layer).__module__.startswith("xnn."):
         return True
-    if not training or type(layer).training is Layer.training:
+    return training and _differs(layer, (0, 0))
+
+
+def _differs(layer: Layer, halves: tuple[int, int] | None) -> bool:
+    """Whether the layer does something else in another step; with these numbers of its key in both, or its own."""
+    if type(layer).training is Layer.training:
         return False
-    return layer.training({}, Key(0, 0, 0)) != layer.training({}, Key(0, 0, 1))
+    return layer.training({}, Key(0, 0, 0, halves)) != layer.training({}, Key(0, 0, 1, halves))
 
 
 def _convert(xp: Any, array: Array, like: Array) -> Array:

@@ -32,11 +32,15 @@ class Task:
         self._plans: dict[Any, list[Plan | None]] = {}
 
     def run(
-        self, backend: Backend, standing: Sequence[Sequence[Array]], given: Sequence[Array | None], check: Any = None
+        self,
+        backend: Backend,
+        standing: Sequence[Sequence[Array]],
+        given: Sequence[Array | int | None],
+        check: Any = None,
     ) -> tuple[list[Array], Array | None]:
         """The results of the step and its flat gradient; with ``check``, each result is looked at on the way."""
         if self._repeats and check is None:
-            shape = tuple([None if a is None else (a.shape, a.dtype) for a in given])
+            shape = tuple([type(a) if a is None or isinstance(a, int) else (a.shape, a.dtype) for a in given])
             found = self._plans.get(shape)
             if found is None:
                 if len(self._plans) >= _MANY:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from xnn.arrays import Array
+from xnn.hashing import halves, key_of
 
 __all__ = ["Buffer", "Initializer", "Key", "Layer", "Operation", "Parameter", "Shape"]
 
@@ -35,11 +36,21 @@ class Buffer:
 
 
 class Key(NamedTuple):
-    """Where a random mask belongs: equal keys give equal masks on every backend."""
+    """Where a random mask belongs: equal keys give equal masks on every backend.
+
+    A layer that takes no more than ``halves`` of it does the same in every step, but for these numbers: a plan of
+    a step has arrays in their place, which are ``given``.
+    """
 
     seed: int
     layer: int
     step: int
+    given: tuple[Any, Any] | None = None
+
+    @property
+    def halves(self) -> tuple[Any, Any]:
+        """What ``xnn.hashing`` makes random numbers of."""
+        return self.given or halves(key_of(self.seed, self.layer, self.step))
 
 
 class Operation:

@@ -10,7 +10,7 @@ from typing import Any
 from array_api_compat import device
 
 from xnn.arrays import Array
-from xnn.hashing import hashes, key_of, threshold
+from xnn.hashing import hashes, threshold
 from xnn.layers.base import Key, Layer, Operation
 from xnn.settings import settle
 
@@ -43,7 +43,7 @@ class Dropout(Layer):
 
     def training(self, buffers: Mapping[str, Array], key: Key) -> Operation:
         """The multiplication by the mask of this key."""
-        return Mask(self.p, key_of(key.seed, key.layer, key.step)) if self.p > 0 else self
+        return Mask(self.p, key.halves) if self.p > 0 else self
 
     def forward(self, xp: Any, x: Array, *parameters: Array) -> tuple[Array, tuple[Array, ...]]:
         """y = x, in prediction."""
@@ -59,7 +59,7 @@ class Mask(Operation):
     """y = x ⊙ m with the mask m of one key: what Dropout does in one training step. It keeps m."""
 
     p: float
-    key: int
+    key: tuple[Any, Any]
 
     def forward(self, xp: Any, x: Array, *parameters: Array) -> tuple[Array, tuple[Array, ...]]:
         """y = x ⊙ m."""
