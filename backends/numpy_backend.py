@@ -14,9 +14,8 @@ from xnn.arrays import Array, Backend, BackendError, Equation, Plan, Step
 
 __all__ = ["NumpyBackend"]
 
-_BLOCK = (
-    1 << 17
-)  # elements of an update that stay in the cache together; Adam on 670,000: 2¹⁷ 1.19 ms, 2¹⁸ 1.40, 2¹⁵ 1.17
+# Elements of an update that stay in the cache together; Adam on 670,000: 2¹⁵ 0.82 ms, 2¹⁷ 0.76, 2¹⁸ 0.73.
+_BLOCK = 1 << 17
 _TYPES = {name: numpy.dtype(name) for name in ("float32", "float64")}
 _MANY = 64  # plans of updates that are kept
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import array_api_compat.numpy
 import numpy
-from xnn.backends.numpy_memory import copied
+from xnn.backends.numpy_memory import copied, empty
 
 __all__ = ["fast"]
 
@@ -80,7 +80,9 @@ def _asarray(x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | N
 
 
 def _full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
-    return copied(_compat.full_like(x, fill_value, dtype=dtype, device=device))
+    made = empty(x.shape, x.dtype if dtype is None else dtype)
+    made.fill(fill_value)
+    return made
 
 
 def _ones_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:

@@ -22,7 +22,18 @@ from xnn.layers.base import Shape
 from xnn.losses import Loss
 from xnn.settings import number
 
-__all__ = ["ArrayData", "Batch", "IterableData", "chunk", "class_weights", "columns", "moments", "source", "split"]
+__all__ = [
+    "ArrayData",
+    "Batch",
+    "IterableData",
+    "chunk",
+    "class_weights",
+    "columns",
+    "moments",
+    "slices",
+    "source",
+    "split",
+]
 
 
 class Batch(NamedTuple):
@@ -39,8 +50,8 @@ Prepare: TypeAlias = Callable[..., tuple[Array, Array, Array | None]]  # network
 _GATHERED = 1 << 16  # so many numbers of shuffled inputs are brought together at once
 
 
-def _slices(first: int, n: int, size: int) -> list[slice]:
-    """From ``first`` to n in pieces of this size, the last one smaller."""
+def slices(first: int, n: int, size: int) -> list[slice]:
+    """From ``first`` to n in pieces of this size, the last one smaller (the standard knows no slices beyond n)."""
     return [slice(start, min(start + size, n)) for start in range(first, n, size)]
 
 
@@ -109,11 +120,11 @@ class ArrayData:
         size = size or chunk(self._columns[0].shape[1:])
         n = self.samples if order is None else len(order)
         if self.on_host:
-            for arrays in self._backend.upload(self._on_host(_slices(done * size, n, size), order)):
+            for arrays in self._backend.upload(self._on_host(slices(done * size, n, size), order)):
                 yield Batch(*arrays)
             return
         for x, y, weights in self._gathered(done * size, n, size, order):
-            for rows in _slices(0, x.shape[0], size):
+            for rows in slices(0, x.shape[0], size):
                 yield Batch(x[rows, ...], y[rows, ...], None if weights is None else weights[rows, ...])
 
     def _gathered(self, first: int, n: int, size: int, order: Any) -> Iterator[tuple[Any, ...]]:
@@ -123,7 +134,7 @@ class ArrayData:
         if order is not None:
             order = self._backend.asarray(order)
             together = size * max(1, _GATHERED // (size * max(1, prod(self._columns[0].shape[1:]))))
-        for rows in _slices(first, n, together):
+        for rows in slices(first, n, together):
             if order is None:
                 yield tuple(None if c is None else c[rows, ...] for c in self._columns)
             else:

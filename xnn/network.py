@@ -26,7 +26,7 @@ from xnn.arrays import (
     unify,
 )
 from xnn.backprop import Check, backprop, feed_forward
-from xnn.data import chunk
+from xnn.data import chunk, slices
 from xnn.errors import NotFittedError
 from xnn.evaluation import evaluate
 from xnn.host import generator, numpy
@@ -221,8 +221,7 @@ class Network:
             return self.forward(x)
         if len(x.shape) == 0 or x.shape[0] <= rows:
             return self.forward(x)
-        n = x.shape[0]  # the standard says nothing of slices that end beyond it
-        pieces = [self.forward(x[i : min(i + rows, n), ...]) for i in range(0, n, rows)]
+        pieces = [self.forward(x[piece, ...]) for piece in slices(0, x.shape[0], rows)]
         with their_device(pieces[0]):
             return namespace(pieces[0]).concat(pieces)
 
@@ -601,6 +600,7 @@ class Network:
     ) -> list[Operation]:
         """What the layers below ``stop`` do in the coming step, or in a prediction, with these buffers and numbers."""
         operations: list[Operation] = []
+        numbers = iter(self._numbers(training)) if numbers is None else numbers
         for i, layer in enumerate(self.layers[:stop]):
             if self._fixed[i]:
                 operations.append(layer)
@@ -608,7 +608,7 @@ class Network:
             own = buffers[i]
             try:
                 if training:
-                    halves = (next(numbers), next(numbers)) if numbers is not None and i in self._drawing else None
+                    halves = (next(numbers), next(numbers)) if i in self._drawing else None
                     operations.append(layer.training(own, Key(self.seed, i, self.step, halves)))
                 else:
                     operations.append(layer.prediction(own))

@@ -23,7 +23,7 @@ from xnn.optimizers.base import Optimizer, Rule, coupled, decoupled
 from xnn.schedules import Schedule
 from xnn.settings import settle
 
-__all__ = ["Adam", "AdamW", "Adamax", "adam"]
+__all__ = ["Adam", "AdamW", "Adamax", "adam", "moments", "weights"]
 
 
 @dataclass(frozen=True)
@@ -60,18 +60,29 @@ class Adam(Optimizer):
     def scalars(self, t: int, η: float) -> dict[str, float]:
         """The scalars of ``adam`` in update t."""
         β1, β2 = self.betas
-        n1, n2 = (1.0 - β1**t) / (1.0 - β1), (1.0 - β2**t) / (1.0 - β2)
-        return {"α": η * sqrt(n2) / n1, "β1": β1, "β2": β2, "ε": self.eps * sqrt(n2)}
+        root = sqrt(weights(β2, t))
+        return {"α": η * root / weights(β1, t), "β1": β1, "β2": β2, "ε": self.eps * root}
+
+
+def weights(β: float, t: int) -> float:
+    """n = 1 + β + … + βᵗ⁻¹, the sum of the weights in m or v after t updates."""
+    return (1.0 - β**t) / (1.0 - β)
+
+
+def moments(m: Array, v: Array, g: Array, β1: float, β2: float) -> tuple[Array, Array]:
+    """m ← β₁m + g, v ← β₂v + g²."""
+    m *= β1
+    m += g
+    v *= β2
+    v += g * g
+    return m, v
 
 
 def adam(
     xp: Any, θ: Array, g: Array, m: Array, v: Array, *, α: float, β1: float, β2: float, ε: float
 ) -> tuple[Array, ...]:
     """m ← β₁m + g, v ← β₂v + g², θ ← θ − αm / (√v + ε)."""
-    m *= β1
-    m += g
-    v *= β2
-    v += g * g
+    m, v = moments(m, v, g, β1, β2)
     d = xp.sqrt(v)
     d += ε
     d = m / d
@@ -121,8 +132,7 @@ class Adamax(Optimizer):
     def rule(self, numbers: Mapping[str, Any], η: float) -> Rule:
         """The equation above."""
         β1, β2 = self.betas
-        α = η * (1.0 - β1) / (1.0 - β1 ** numbers["step"])
-        scalars = {"α": α, "β1": β1, "β2": β2, "ε": self.eps}
+        scalars = {"α": η / weights(β1, numbers["step"]), "β1": β1, "β2": β2, "ε": self.eps}
         return coupled(self.weight_decay, adamax, scalars)
 
 

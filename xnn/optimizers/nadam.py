@@ -8,6 +8,7 @@ from math import sqrt
 from typing import Any
 
 from xnn.arrays import Array
+from xnn.optimizers.adam import moments, weights
 from xnn.optimizers.base import Optimizer, Rule, coupled, decoupled
 from xnn.schedules import Schedule
 from xnn.settings import settle
@@ -61,7 +62,7 @@ class NAdam(Optimizer):
         """The equation above."""
         t, p = numbers["step"], numbers["mu_product"]
         β1, β2 = self.betas
-        root, ahead = sqrt((1.0 - β2**t) / (1.0 - β2)), self.mu(t + 1)
+        root, ahead = sqrt(weights(β2, t)), self.mu(t + 1)
         scalars = {
             "a": η * root * (1.0 - self.mu(t)) / (1.0 - p),
             "b": η * root * (1.0 - β1) * ahead / (1.0 - p * ahead),
@@ -78,10 +79,7 @@ def nadam(
     xp: Any, θ: Array, g: Array, m: Array, v: Array, *, a: float, b: float, β1: float, β2: float, ε: float
 ) -> tuple[Array, ...]:
     """m ← β₁m + g, v ← β₂v + g², θ ← θ − (ag + bm) / (√v + ε), with m and v as in ``adam``."""
-    m *= β1
-    m += g
-    v *= β2
-    v += g * g
+    m, v = moments(m, v, g, β1, β2)
     d = xp.sqrt(v)
     d += ε
     n = b * m

@@ -8,7 +8,7 @@ from math import sqrt
 from typing import Any
 
 from xnn.arrays import Array, Equation
-from xnn.optimizers.adam import adam
+from xnn.optimizers.adam import adam, moments, weights
 from xnn.optimizers.base import Optimizer, Rule, coupled, decoupled
 from xnn.schedules import Schedule
 from xnn.settings import settle
@@ -46,16 +46,15 @@ class RAdam(Optimizer):
         """Adam's equation with other scalars, or in the first updates the one without a root."""
         t = numbers["step"]
         β1, β2 = self.betas
-        c2 = 1.0 - β2**t
-        α = η * (1.0 - β1) / (1.0 - β1**t)
+        α = η / weights(β1, t)
         scalars = {"α": α, "β1": β1, "β2": β2}
         limit = 2.0 / (1.0 - β2) - 1.0
-        ρ = limit - 2.0 * t * β2**t / c2
+        ρ = limit - 2.0 * t * β2**t / (1.0 - β2**t)
         equation: Equation = unrectified
         if ρ > 5.0:
             r = sqrt((ρ - 4.0) * (ρ - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * ρ))
-            root = sqrt(1.0 - β2)
-            equation, scalars = adam, {**scalars, "α": α * r * sqrt(c2) / root, "ε": self.eps / root}
+            ε = self.eps / sqrt(1.0 - β2)  # stands beside √v, not √v̂
+            equation, scalars = adam, {**scalars, "α": α * r * sqrt(weights(β2, t)), "ε": ε}
         if self.decoupled_weight_decay:
             return decoupled(self.weight_decay, η, equation, scalars)
         return coupled(self.weight_decay, equation, scalars)
@@ -65,9 +64,6 @@ def unrectified(
     xp: Any, θ: Array, g: Array, m: Array, v: Array, *, α: float, β1: float, β2: float
 ) -> tuple[Array, ...]:
     """m ← β₁m + g, v ← β₂v + g², θ ← θ − αm, with m and v as in ``adam``."""
-    m *= β1
-    m += g
-    v *= β2
-    v += g * g
+    m, v = moments(m, v, g, β1, β2)
     θ -= α * m
     return θ, m, v

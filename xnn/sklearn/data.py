@@ -10,7 +10,7 @@ import array_api_compat
 from scipy import sparse
 
 from xnn.arrays import Array, namespace, owner, to_numpy
-from xnn.data import ArrayData, Batch, chunk, source
+from xnn.data import ArrayData, Batch, chunk, slices, source
 from xnn.host import ndarray, numpy
 from xnn.losses import Loss
 
@@ -45,8 +45,7 @@ class SparseData:
 
     def batches(self, size: int, order: Any = None) -> Iterator[Batch]:
         """The examples in pieces of ``size``, in this order, else as they stand."""
-        for start in range(0, self.samples, size):
-            part = slice(start, min(start + size, self.samples))
+        for part in slices(0, self.samples, size):
             chosen = part if order is None else order[part]
             weights = None if self._weights is None else self._weights[chosen]
             yield Batch(*self._network.prepare(self._x[chosen].toarray(), self._y[chosen], self._loss, weights))
