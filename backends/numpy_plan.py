@@ -28,6 +28,7 @@ from typing import Any
 import numpy
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from xnn.backends.numpy_memory import empty
+from xnn.backends.numpy_products import quickest
 
 __all__ = ["Noted", "Unplanned", "Update", "write"]
 
@@ -84,8 +85,11 @@ class Noted(NDArrayOperatorsMixin):
             args = tuple(numpy.asarray(a, dtype=kinds[0]) if type(a) in (int, float) else a for a in args)
         if all(type(a) is not Noted or a.out == "number" for a in args):
             raise Unplanned("arithmetic between numbers, which Python does in double precision")
-        if ufunc is numpy.matmul and len(kinds) == 1 and _same_by_dot(*arrays):
-            return self._note(_DOT, args, "last")  # the same product, by a shorter way
+        if ufunc is numpy.matmul and len(kinds) == 1 and _same_by_dot(*arrays):  # the same product, by shorter ways
+            if type(args[0]) is type(args[1]) is Noted:
+                product: Noted = quickest(*arrays)(*args)
+                return product
+            return self._note(_DOT, args, "last")
         if ufunc.signature is None:  # entry by entry
             shape = numpy.broadcast_shapes(*map(numpy.shape, arrays))
             # NumPy takes much longer to add (n,) to (1, n) than (1, n).
@@ -129,6 +133,12 @@ class Noted(NDArrayOperatorsMixin):
 
     def astype(self, dtype: Any, copy: bool = True) -> Noted:
         return self if not copy and self.dtype == dtype else self._note(_Cast(dtype), (self,), "copy")
+
+    def copy(self) -> Noted:
+        return self._note(numpy.ndarray.copy, (self,), "copy")
+
+    def dot(self, other: Noted) -> Noted:
+        return self._note(_DOT, (self, other), "last")
 
     def take(self, indices: Any, axis: Any = None) -> Noted:
         return self._note(numpy.take, (self, indices, axis))
