@@ -77,6 +77,14 @@ def test_the_seed_repeats_a_run(backend, rng):
     np.testing.assert_array_equal(backend.to_numpy(once.flat), backend.to_numpy(twice.flat))
 
 
+def test_an_epoch_of_one_batch_is_not_shuffled(backend, rng):
+    x, y = regression(rng, 20)
+    shuffled, as_it_stands = deep(backend, seed=1), deep(backend, seed=1)
+    for network, shuffle in ((shuffled, True), (as_it_stands, False)):
+        network.fit(x, y, loss=LOSS, epochs=3, batch_size=None, shuffle=shuffle)
+    np.testing.assert_array_equal(backend.to_numpy(shuffled.flat), backend.to_numpy(as_it_stands.flat))
+
+
 def test_every_example_is_seen_once_an_epoch(backend, rng):
     seen = []
 

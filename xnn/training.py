@@ -81,7 +81,8 @@ def fit(
             the step; ``batch_size=None`` suits it. It takes no clipped gradients.
         epochs: how often all examples are gone through, at most.
         batch_size: examples a step; ``None`` takes all of them (gradient descent).
-        shuffle: a new order in every epoch; it follows from ``network.seed`` and ``network.epoch``.
+        shuffle: a new order in every epoch of several batches; it follows from ``network.seed`` and
+            ``network.epoch``.
         validation_split: this share of the examples, the last ones, is kept apart for validation.
         validation_data: (x, y) or (x, y, weights) for validation.
         metrics: names (``"accuracy"``, ``"r2"``, …) or functions (outputs, targets) -> number.
@@ -194,7 +195,7 @@ def _epochs(run: Run, interrupted: Callable[[], bool]) -> None:
             return
         run.epoch = epoch
         order = None
-        if run.shuffle and data.samples is not None:
+        if run.shuffle and data.samples is not None and size < data.samples:  # the gradient of all has no order
             order = generator(network.seed, _SHUFFLE, network.epoch).permutation(data.samples)
         logs, gradient_norm = _epoch(run, data.batches(size, order, run.batch), interrupted)
         network.epoch += 1

@@ -19,11 +19,11 @@ class Rprop(Optimizer):
     """Resilient backpropagation (Riedmiller & Braun, 1993), for full batches.
 
     Each parameter has a step size Δ of its own, which grows while the sign of its gradient stays and
-    shrinks when it turns; after a turn the parameter waits for one update (p is the last g):
+    shrinks when it turns; after a turn the parameter waits for one update (p is the last sign):
 
-        gp > 0:   Δ ← min(η₊Δ, Δmax)        θ ← θ − sign(g)Δ        p ← g
+        gp > 0:   Δ ← min(η₊Δ, Δmax)        θ ← θ − sign(g)Δ        p ← sign(g)
         gp < 0:   Δ ← max(η₋Δ, Δmin)        θ stays                 p ← 0
-        gp = 0:   Δ stays                   θ ← θ − sign(g)Δ        p ← g
+        gp = 0:   Δ stays                   θ ← θ − sign(g)Δ        p ← sign(g)
 
     Settings:
         lr: the first Δ, a number; no schedule, for Rprop finds the step sizes itself.
@@ -56,21 +56,24 @@ class Rprop(Optimizer):
     def rule(self, numbers: Mapping[str, Any], η: float) -> Rule:
         """The equation above; ``lr_scale`` multiplies Δ where θ changes."""
         (shrink, grow), (low, high) = self.etas, self.step_sizes
-        return rprop, {"η": η, "shrink": shrink, "grow": grow, "low": low, "high": high}
+        return rprop, {"η": η, "shrinkage": 1.0 - shrink, "growth": grow - 1.0, "low": low, "high": high}
 
 
 def rprop(
     xp: Any, θ: Array, g: Array, p: Array, Δ: Array,
-    *, η: float, shrink: float, grow: float, low: float, high: float,
+    *, η: float, shrinkage: float, growth: float, low: float, high: float,
 ) -> tuple[Array, ...]:  # fmt: skip
-    """The three cases above, chosen entry by entry."""
+    """The three cases above, by factors entry by entry: NumPy takes six times as long to choose (``where``)."""
     d = xp.sign(g)
-    turn = d * p  # its sign is that of gp, but it does not underflow
-    Δ = xp.where(turn > 0.0, grow * Δ, xp.where(turn < 0.0, shrink * Δ, Δ))
+    turn = d * p  # 1 where the sign stays, −1 where it turns
+    stayed = xp.maximum(turn, 0.0)
+    turned = xp.minimum(turn, 0.0)
+    stayed *= growth
+    Δ *= 1.0 + stayed
+    Δ *= 1.0 + shrinkage * turned
     Δ = xp.minimum(xp.maximum(Δ, low), high)
-    d = xp.where(turn < 0.0, 0.0, d)
-    p = xp.where(turn < 0.0, 0.0, g)
+    p = d * (1.0 + turned)
+    d = p * Δ
     d *= η
-    d *= Δ
     θ -= d
     return θ, p, Δ
