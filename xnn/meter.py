@@ -31,7 +31,9 @@ class Meter:
         self._means = [(name, f) for name, f in measures if is_mean(f)]
         self._others = [(name, f) for name, f in measures if not is_mean(f)]
         self._order = [name for name, _ in measures]
-        self._numbers: dict[str, list[Array]] = {name: [] for name in ["cost", "weight", *self._order]}
+        # Arrays of one axis, and behind them single numbers, on the device or not, that are to be joined.
+        self._numbers: dict[str, list[Any]] = {name: [] for name in ["cost", "weight", *self._order]}
+        self._costs, self._weights = self._numbers["cost"], self._numbers["weight"]
         self._sizes: list[int] = []  # of the groups of batches for which there is a value of each mean
         self._held: list[tuple[Array, Array]] = []
         self._values = 0  # in the outputs that are held
@@ -39,8 +41,11 @@ class Meter:
 
     def add(self, cost: Array, weight: Array | float, outputs: Array, targets: Array) -> None:
         """A batch: the sum of its costs over ``weight``, or their mean where ``weight`` is its size."""
-        self._note("cost", cost)
-        self._note("weight", weight)
+        self._costs.append(cost)
+        self._weights.append(weight)
+        if len(self._costs) % _TOGETHER == 0:
+            self._join("cost")
+            self._join("weight")
         if self._others:
             self._all.append((outputs, targets))
         if self._means:
@@ -51,11 +56,8 @@ class Meter:
 
     def numbers(self, name: str) -> Any:
         """All numbers under this name, as a NumPy array of float64; waits for the device."""
-        numbers = self._numbers[name]
-        if numbers and isinstance(numbers[-1], float):
-            return numpy.asarray(numbers, dtype="float64")
         self._join(name)
-        return numpy.concatenate([numpy.atleast_1d(to_numpy(a)).astype("float64") for a in numbers])
+        return numpy.concatenate([to_numpy(a).astype("float64") for a in self._numbers[name]])
 
     def metrics(self) -> dict[str, float]:
         """The metrics of all batches, by name."""
@@ -68,9 +70,8 @@ class Meter:
 
     def state_dict(self) -> dict[str, Any]:
         """What was collected so far."""
-        for name, numbers in self._numbers.items():
-            if numbers and not isinstance(numbers[-1], float):
-                self._numbers[name] = [self._xp.concat(numbers)]
+        for name in self._numbers:
+            self._join(name)
         self._held, self._all = ([self._concatenated(pairs)] if pairs else [] for pairs in (self._held, self._all))
         return {
             "numbers": self._numbers, "sizes": self._sizes, "held": self._held, "values": self._values, "all": self._all
@@ -78,30 +79,28 @@ class Meter:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what ``state_dict`` gave."""
-        self._numbers, self._sizes, self._values = state["numbers"], state["sizes"], state["values"]
+        for name, numbers in self._numbers.items():
+            numbers[:] = state["numbers"][name]
+        self._sizes, self._values = state["sizes"], state["values"]
         self._held, self._all = state["held"], state["all"]
-
-    def _note(self, name: str, number: Array | float) -> None:
-        numbers = self._numbers[name]
-        if isinstance(number, _ON_HOST):
-            numbers.append(float(number))
-            return
-        numbers.append(self._xp.reshape(number, (1,)))
-        if len(numbers) % _TOGETHER == 0:
-            self._join(name)
 
     def _join(self, name: str) -> None:
         """One array in the place of the single numbers at the end."""
         numbers = self._numbers[name]
-        single = [a for a in numbers if not isinstance(a, float) and a.shape[0] == 1]
-        if len(single) > 1:
-            self._numbers[name][len(numbers) - len(single) :] = [self._xp.concat(single)]
+        single = [a for a in numbers if isinstance(a, _ON_HOST) or not a.ndim]
+        if not single:
+            return
+        if all(isinstance(a, _ON_HOST) for a in single):
+            joined = numpy.asarray(single, dtype="float64")
+        else:
+            joined = self._xp.concat([self._xp.reshape(a, (1,)) for a in single])
+        numbers[len(numbers) - len(single) :] = [joined]
 
     def _release(self) -> None:
         if self._held:
             a, y = self._concatenated(self._held)
             for name, f in self._means:
-                self._note(name, f(a, y))
+                self._numbers[name].append(f(a, y))
             self._sizes.append(int(a.shape[0]))
             self._held, self._values = [], 0
 

@@ -1,0 +1,41 @@
+"""The meter: what many batches cost, and their metrics, as if they were one; and going on from what was kept."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xnn.meter import Meter, named
+
+
+def test_many_batches_make_one_mean(backend, rng):
+    measures = named(["mae", "r2"], 0.5)
+    sizes = rng.integers(1, 4, 700)
+    costs, a, y = rng.normal(size=700), rng.normal(size=(sizes.sum(), 2)), rng.normal(size=(sizes.sum(), 2))
+    bounds = np.cumsum([0, *sizes])
+
+    def batches(numbers):
+        for i in numbers:
+            rows = slice(bounds[i], bounds[i + 1])
+            yield tuple(backend.asarray(b, "float64") for b in (costs[i], a[rows], y[rows])), int(sizes[i])
+
+    meter = Meter(backend.xp, measures)
+    for (cost, outputs, targets), n in batches(range(300)):
+        meter.add(cost, n, outputs, targets)
+    other = Meter(backend.xp, measures)
+    other.load_state_dict(meter.state_dict())
+    for (cost, outputs, targets), n in batches(range(300, 700)):
+        other.add(cost, n, outputs, targets)
+    np.testing.assert_array_equal(other.numbers("cost"), costs)
+    np.testing.assert_array_equal(other.numbers("weight"), sizes)
+    found = other.metrics()
+    np.testing.assert_allclose(found["mae"], abs(a - y).mean(), rtol=1e-12)
+    expected = 1 - (((a - y) ** 2).sum(0) / ((y - y.mean(0)) ** 2).sum(0)).mean()
+    np.testing.assert_allclose(found["r2"], expected, rtol=1e-12)
+
+
+def test_numbers_of_the_host_are_kept_as_they_are():
+    meter = Meter(np, [])
+    for i in range(600):
+        meter.add(np.float32(i) / 3, i, None, None)
+    assert meter.numbers("cost").tolist() == [float(np.float32(i) / 3) for i in range(600)]
+    assert meter.numbers("cost").dtype == "float64"
