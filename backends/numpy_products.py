@@ -19,9 +19,12 @@ __all__ = ["quickest"]
 
 Way: TypeAlias = Callable[[Any, Any], Any]
 
-_MOST = 1 << 26  # multiplications, above which the ways hardly differ
-_ROUNDS = 4
+_MOST = 1 << 28  # multiplications, above which the ways hardly differ
+_LARGEST = 1 << 23  # entries of a matrix that is made to try them
+_ROUNDS = 5
 _SPELL = 3e-5  # seconds at least of a way in a round
+_SHORT = 3e-4  # seconds of a way that is tried again, even where it seems to be a slow one
+_BUDGET = 0.03  # seconds after which no round is begun
 _GAIN = 0.97  # of the time of the plain way, which another one has to stay below
 
 
@@ -50,16 +53,20 @@ def quickest(a: Any, b: Any) -> Way:
 @functools.lru_cache(1024)
 def _tried(n: int, k: int, m: int, dtype: Any) -> Way:
     """The quickest way for shapes (n, k), (k, m), the latter transposed."""
-    if n * k * m > _MOST:
+    if n * k * m > _MOST or max(n, m) * k > _LARGEST:
         return plain
+    end = perf_counter() + _BUDGET
     a, b = (numpy.sin(numpy.arange(rows * k, dtype=dtype)).reshape(rows, k) for rows in (n, m))
     expected = plain(a, b.T)
     ways = [way for way in (plain, turned, straightened) if numpy.array_equal(way(a, b.T), expected)]
     times = {way: _time(way, a, b.T, 1) for way in ways}
     repeats = int(_SPELL / times[plain]) + 1
+    ways = [way for way in ways if times[way] < max(2 * times[plain], _SHORT)]
     for _ in range(_ROUNDS):
         for way in ways:
             times[way] = min(times[way], _time(way, a, b.T, repeats))
+        if perf_counter() > end:
+            break
     best = min(ways, key=times.__getitem__)
     return best if times[best] < _GAIN * times[plain] else plain
 
