@@ -12,7 +12,7 @@ from pathlib import Path
 #: Each imports only those before it; a folder counts as one here.
 ORDER = """
     errors html settings arrays host memory packing atomic checkpoint datasets hashing numerics trees anomaly
-    autodiff initializers layers architecture parameters backprop losses arguments schedules optimizers clipping
+    autodiff initializers layers architecture parameters backprop losses arguments batches schedules optimizers clipping
     penalties descents minimize metrics meter data evaluation history run callbacks backup progress training summary
     plans network files exchange plot sklearn gpu_report cli __main__ xnn
 """.split()  # noqa: SIM905 -- the order is read as a text

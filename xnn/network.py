@@ -4,28 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from math import prod
 from typing import Any, NamedTuple
 
 import array_api_compat
 
 from xnn.anomaly import watch
-from xnn.arguments import as_dtype, as_layers, as_seed, as_shape, check_loss
-from xnn.arrays import (
-    Array,
-    Backend,
-    by_dlpack,
-    get_backend,
-    is_writeable,
-    namespace,
-    on_their_device,
-    one_library,
-    owner,
-    their_device,
-    to_numpy,
-    unify,
-)
+from xnn.arguments import as_dtype, as_layers, as_seed, as_shape
+from xnn.arrays import Array, Backend, get_backend, namespace, on_their_device, their_device, to_numpy, unify
 from xnn.backprop import Check, backprop, feed_forward
+from xnn.batches import batch, like, real, shaped
 from xnn.data import chunk, slices
 from xnn.errors import NotFittedError
 from xnn.evaluation import evaluate
@@ -160,7 +147,7 @@ class Network:
             arrays = self.layout.unpack(self.backend.xp, self._θ)
             for k, (name, shape) in enumerate(zip(self.layout.names, self.layout.shapes, strict=True)):
                 if name in parameters:
-                    arrays[k] = self._array(parameters[name], f"parameter {name!r}")
+                    arrays[k] = real(parameters[name], f"parameter {name!r}", self.backend, self.dtype)
                     if tuple(arrays[k].shape) != shape:
                         raise ValueError(
                             f"parameter {name!r} has shape {shape}; got an array of shape {tuple(arrays[k].shape)}"
@@ -177,7 +164,7 @@ class Network:
         with self.backend.scope():
             for key, value in buffers.items():
                 i, name, buffer = known[key]
-                array = self._array(value, f"buffer {key!r}")
+                array = real(value, f"buffer {key!r}", self.backend, self.dtype)
                 if tuple(array.shape) != buffer.shape:
                     raise ValueError(
                         f"buffer {key!r} has shape {buffer.shape}; got an array of shape {tuple(array.shape)}"
@@ -209,7 +196,7 @@ class Network:
         if array is not None and array.shape[1:] == self.inputs:
             return self._output(array, training)
         with self.backend.scope():
-            return self._like(x, self._output(self._input(x), training))
+            return like(x, self._output(self._input(x), training), self.backend)
 
     def predict(self, x: Any, *, batch_size: int | None = None) -> Array:
         """``forward(x)`` in the mode of prediction, in pieces of ``batch_size`` examples.
@@ -242,7 +229,7 @@ class Network:
         for name, shape, array in zip(self.layout.names, self.layout.shapes, θ, strict=True):
             if tuple(array.shape) != shape:
                 raise ValueError(f"parameter {name!r} has shape {shape}; got an array of shape {tuple(array.shape)}")
-        x = self._shaped(xp, x)
+        x = shaped(xp, x, self.inputs)
         if θ and x.dtype != θ[0].dtype:
             x = xp.astype(x, θ[0].dtype)
         with their_device(x):
@@ -260,7 +247,7 @@ class Network:
             xp, operations, a = self.backend.xp, self._operations(training, self._buffers), self._input(x)
             parameters = self.layout.by_layer(self.layout.unpack(xp, self._θ))
             _, records = feed_forward(xp, operations, parameters, a, watch(self.layers, self.step))
-            return [self._like(x, record.y) for record in records]
+            return [like(x, record.y, self.backend) for record in records]
 
     # -- Backprop ------------------------------------------------------------------------------------------------
 
@@ -430,22 +417,8 @@ class Network:
         backend: Backend | None = None,
     ) -> tuple[Array, Array, Array | None]:
         """A batch as arrays of the backend (or another one), of the right type, after a look at their shapes."""
-        check_loss(loss)
-        one_library(x=x, y=y, sample_weight=weights)
         backend = backend or self.backend
-        x = self._shaped(backend.xp, self._array(x, "x", backend))
-        if x.shape[0] == 0:
-            raise ValueError("x holds no examples: a cost is the mean over at least one")
-        y = loss.targets(backend, y, self.shapes[-1], self.dtype, check_values)
-        if y.shape[0] != x.shape[0]:
-            raise ValueError(f"x holds {x.shape[0]} examples, y {y.shape[0]}; each example needs one target")
-        if weights is not None:
-            weights = self._array(weights, "sample_weight", backend)
-            if tuple(weights.shape) != (x.shape[0],):
-                raise ValueError(f"weights of the examples have shape ({x.shape[0]},); got {tuple(weights.shape)}")
-            if check_values and not bool(backend.xp.all(weights >= 0)):
-                raise ValueError("weights of the examples must be 0 or more; got negative ones, or NaN")
-        return x, y, weights
+        return batch(backend, self.dtype, (self.inputs, self.shapes[-1]), x, y, loss, weights, check_values)
 
     @property
     def fitted(self) -> bool:
@@ -616,41 +589,8 @@ class Network:
                 raise NotFittedError(f"layer {i} ({type(layer).__name__}) {error}") from error
         return operations
 
-    def _array(self, x: Any, name: str, backend: Backend | None = None) -> Array:
-        """x in the backend (or another one) and the type of the network; only real numbers are taken."""
-        if owner(x) is None:
-            x = to_numpy(x)
-        if not namespace(x).isdtype(x.dtype, ("bool", "integral", "real floating")):
-            raise TypeError(f"{name}: expected real numbers; got an array of type {x.dtype}")
-        return (backend or self.backend).asarray(x, self.dtype)
-
     def _input(self, x: Any) -> Array:
-        return self._shaped(self.backend.xp, self._array(x, "x"))
-
-    def _shaped(self, xp: Any, x: Array) -> Array:
-        """x with the batch as its first axis and examples of the shape of the inputs."""
-        if tuple(x.shape[1:]) == self.inputs and x.ndim:
-            return x
-        if x.ndim == 1 and self.inputs == (1,):
-            return xp.reshape(x, (-1, 1))  # n numbers are n examples of one input
-        expected = ", ".join(["examples", *map(str, self.inputs)])
-        message = f"x: expected shape ({expected}); got {tuple(x.shape)}"
-        if tuple(x.shape) == self.inputs:
-            message += "; one example needs the batch axis, too: x[None, ...]"
-        elif prod(x.shape[1:]) == prod(self.inputs) and x.ndim:
-            message += f"; to change the shape: x.reshape(-1, {', '.join(map(str, self.inputs))})"
-        raise ValueError(message)
-
-    def _like(self, x: Any, y: Array) -> Array:
-        """y as an array of the library of x; of the backend for lists."""
-        if owner(x) is None or self.backend.owns(x):
-            return y
-        xp, device = namespace(x), array_api_compat.device(x)
-        shared = by_dlpack(xp, y, device)
-        if shared is not None and is_writeable(shared):
-            return shared
-        host = self.backend.to_numpy(y)  # read-only where it is the memory of an immutable array
-        return xp.asarray(host if is_writeable(host) else host.copy(), device=device)
+        return shaped(self.backend.xp, real(x, "x", self.backend, self.dtype), self.inputs)
 
     def _filled(self, value: Any, shape: Shape) -> Array:
         """An array of the network, of this shape, with this value or these values."""
