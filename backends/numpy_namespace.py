@@ -23,6 +23,8 @@ _add: Any = numpy.add.reduce
 _maximum: Any = numpy.maximum.reduce
 _minimum: Any = numpy.minimum.reduce
 _NARROW = 64
+_BITS: dict[Any, Any] = {numpy.dtype("float32"): numpy.int32, numpy.dtype("float64"): numpy.int64}
+_ZERO = (0.0).hex()  # -0.0 has another one
 
 
 def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
@@ -62,6 +64,14 @@ def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> 
     return x.astype(dtype, copy=copy)
 
 
+def _where(condition: Any, x1: Any, x2: Any, /) -> Any:
+    bits = _BITS.get(getattr(x1, "dtype", None))
+    if bits is None or type(x2) is not float or x2.hex() != _ZERO or x1.shape != condition.shape:
+        return _compat.where(condition, x1, x2)
+    # All bits of a number, or none: a half of the time for (200, 10), a tenth for (128, 512) without order.
+    return (x1.view(bits) & -condition.astype(bits)).view(x1.dtype)
+
+
 def _take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
     return x.take(indices, axis)
 
@@ -94,7 +104,7 @@ def _ones_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
 fast = ModuleType("xnn.backends.numpy_namespace.fast", "NumPy, by the shortest way.")
 fast.__dict__.update({name: value for name, value in vars(_compat).items() if not name.startswith("__")})
 fast.__dict__.update(sum=_sum, max=_max, min=_min, reshape=_reshape, astype=_astype, take=_take)
-fast.__dict__.update(asarray=_asarray, full_like=_full_like)
+fast.__dict__.update(asarray=_asarray, full_like=_full_like, where=_where)
 fast.__dict__.update(broadcast_to=_broadcast_to, ones_like=_ones_like)
 fast.__dict__.update(
     __array_namespace_info__=_compat.__array_namespace_info__,

@@ -134,6 +134,9 @@ class Noted(NDArrayOperatorsMixin):
     def astype(self, dtype: Any, copy: bool = True) -> Noted:
         return self if not copy and self.dtype == dtype else self._note(_Cast(dtype), (self,), "copy")
 
+    def view(self, dtype: Any) -> Noted:
+        return self._note(operator.methodcaller("view", dtype), (self,))
+
     def copy(self) -> Noted:
         return self._note(numpy.ndarray.copy, (self,), "copy")
 

@@ -16,12 +16,12 @@ def dense(*units, kind=xnn.ReLU, between=()):
 
 #: Inputs, batch, layers, calls of the step and of Adam's update, bytes at most that are new while a step runs.
 NETWORKS = {
-    "2-16-16-2": (2, 32, dense(16, 16, 2), 40, 10, 4_000),
-    "64-64-10": (64, 200, dense(64, 10), 31, 10, 40_000),
-    "784-100-10": (784, 32, dense(100, 10), 31, 10, 17_000),
-    "20 layers of 32": (32, 64, dense(*[32] * 20), 193, 10, 22_000),
-    "64-64-10, dropout": (64, 200, dense(64, 10, between=[xnn.Dropout(0.4)]), 45, 10, 40_000),
-    "64-64-10, batch norm": (64, 200, dense(64, 10, kind=xnn.Tanh, between=[xnn.BatchNorm()]), 65, 10, 60_000),
+    "2-16-16-2": (2, 32, dense(16, 16, 2), 41, 10, 4_000),
+    "64-64-10": (64, 200, dense(64, 10), 32, 10, 40_000),
+    "784-100-10": (784, 32, dense(100, 10), 32, 10, 17_000),
+    "20 layers of 32": (32, 64, dense(*[32] * 20), 194, 10, 22_000),
+    "64-64-10, dropout": (64, 200, dense(64, 10, between=[xnn.Dropout(0.4)]), 47, 10, 40_000),
+    "64-64-10, batch norm": (64, 200, dense(64, 10, kind=xnn.Tanh, between=[xnn.BatchNorm()]), 66, 10, 60_000),
 }  # fmt: skip
 
 
