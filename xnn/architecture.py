@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -46,6 +45,8 @@ def _settings(layer: Layer) -> dict[str, Any]:
     """The fields as JSON; a function for initial values is not needed to load a network, and left out."""
     if not is_dataclass(layer):
         raise TypeError(f"{type(layer).__name__} must be a dataclass to be saved: its fields are its settings")
+    import json  # on use: it takes a twentieth of the import of xnn
+
     settings = {}
     for field in fields(layer):
         value = getattr(layer, field.name)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from xnn.architecture import describe
-from xnn.checkpoint import read, write
 from xnn.errors import FileError
 from xnn.history import History
 from xnn.host import ndarray
@@ -98,11 +97,15 @@ def _save(run: Run, path: Any, settings: dict[str, str]) -> None:
         "callbacks": [callback.state_dict() for callback in _remembering(run)],
     }
     packed = pack(state, "run", stored, network.backend)
+    from xnn.checkpoint import write  # on use: with json, it takes a tenth of the import of xnn
+
     write(path, {**describe(network), "run": {"settings": settings, "state": packed}}, stored)
 
 
 def _restore(run: Run, path: Any, settings: dict[str, str]) -> None:
     """Put the run where the file left it; nothing is changed where that is not possible."""
+    from xnn.checkpoint import read  # as above
+
     described, arrays = read(path)
     if "run" not in described:
         raise FileError(f"{path} holds a network, but no training run; give BackupAndRestore another file")

@@ -7,7 +7,6 @@ from typing import Any
 
 from xnn.architecture import build, describe
 from xnn.arrays import Backend
-from xnn.checkpoint import read, write
 from xnn.errors import FileError
 from xnn.layers import LAYERS
 from xnn.layers.base import Layer
@@ -19,6 +18,8 @@ __all__ = ["load", "save"]
 
 def save(network: Network, path: Any) -> None:
     """Write the network to a safetensors file; see ``Network.save``."""
+    from xnn.checkpoint import write  # on use: with json, it takes a tenth of the import of xnn
+
     arrays = {**network.parameters, **network.buffers}
     write(path, describe(network), {key: network.backend.to_numpy(a) for key, a in arrays.items()})
 
@@ -36,6 +37,8 @@ def load(path: Any, *, backend: str | Backend | None = None, layers: Iterable[ty
         FileError: for a file that is missing, damaged, foreign, or from a newer version.
         BackendError: where the backend cannot be used.
     """
+    from xnn.checkpoint import read  # as above
+
     architecture, arrays = read(path)
     if "run" in architecture:  # a training run, and the network in it
         arrays = {key: array for key, array in arrays.items() if not key.startswith("run.")}
