@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from xnn.backends.numpy_products import plain, quickest, straightened, turned
+from xnn.backends.numpy_products import _tried, plain, quickest, straightened, turned
 
 import xnn
 
@@ -31,13 +31,22 @@ def test_the_quickest_way_gives_the_bits_of_the_plain_one(shapes, dtype, rng):
     assert way(x, W.T).tobytes() == plain(x, W.T).tobytes()
 
 
-def test_the_quickest_way_is_taken(rng, monkeypatch):
+def test_the_quickest_way_is_taken(monkeypatch):
     """The clock is told what to say: each way in turn is said to be the quickest, and all to give the same bits."""
     monkeypatch.setattr("numpy.array_equal", lambda a, b: True)
-    for n, fast in enumerate(WAYS, 3):
+    for fast in WAYS:
         monkeypatch.setattr("xnn.backends.numpy_products._time", lambda way, *_, fast=fast: 1.0 + (way is not fast))
-        x, W = np.zeros((n, 8), "float32"), np.zeros((2, 8), "float32")
-        assert quickest(x, W.T) is fast
+        assert _tried.__wrapped__(3, 8, 2, np.dtype("float32")) is fast  # not what is remembered
+
+
+def test_a_way_to_other_bits_is_not_taken(monkeypatch):
+    def rounded(a, b):
+        return turned(a, b) * np.float32(1.0000001)
+
+    for name in ("turned", "straightened"):
+        monkeypatch.setattr(f"xnn.backends.numpy_products.{name}", rounded)
+    monkeypatch.setattr("xnn.backends.numpy_products._time", lambda way, *_: 1.0 + (way is plain))
+    assert _tried.__wrapped__(3, 8, 2, np.dtype("float32")) is plain
 
 
 def test_what_is_not_tried():
