@@ -24,6 +24,7 @@ _maximum: Any = numpy.maximum.reduce
 _minimum: Any = numpy.minimum.reduce
 _NARROW = 64
 _BITS: dict[Any, Any] = {numpy.dtype("float32"): numpy.int32, numpy.dtype("float64"): numpy.int64}
+_BOOL = numpy.dtype(bool)
 _ZERO = (0.0).hex()  # -0.0 has another one
 
 
@@ -66,7 +67,8 @@ def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> 
 
 def _where(condition: Any, x1: Any, x2: Any, /) -> Any:
     bits = _BITS.get(getattr(x1, "dtype", None))
-    if bits is None or type(x2) is not float or x2.hex() != _ZERO or x1.shape != condition.shape:
+    masked = bits is not None and type(x2) is float and x2.hex() == _ZERO
+    if not masked or getattr(condition, "dtype", None) != _BOOL or condition.shape != x1.shape:
         return _compat.where(condition, x1, x2)
     # All bits of a number, or none: a half of the time for (200, 10), a tenth for (128, 512) without order.
     return (x1.view(bits) & -condition.astype(bits)).view(x1.dtype)

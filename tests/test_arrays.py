@@ -173,3 +173,20 @@ def test_the_name_of_where_an_array_is_leads_there(backend):
     again = xnn.get_backend(backend.name_of(x))
     assert again.name == backend.name
     assert again.device == backend.device
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numpys_choice_between_numbers_and_zero_is_that_of_where(dtype, rng):
+    xp = xnn.get_backend("numpy").xp
+    x = rng.normal(size=(5, 4)).astype(dtype)
+    x[0] = [np.inf, -np.inf, np.nan, -0.0]
+    mask = rng.random((5, 4)) < 0.5
+    mask[0] = True
+    for condition, a, b in [
+        (mask, x, 0.0), (~mask, x, 0.0), (mask.T, x.T, 0.0), (mask[:, ::2], x[:, ::2], 0.0), (mask[:, :1], x, 0.0),
+        (mask, x, -0.0), (mask, x, 1.0), (mask, 1.0, x), (mask, x, x), (mask.astype(int) * 2, x, 0.0), (True, x, 0.0),
+        (mask[0, 0], x[0, 0], 0.0), (mask, x > 0, 0.0), (mask, mask.astype(int), 0.0),
+    ]:  # fmt: skip
+        found, expected = xp.where(condition, a, b), np.where(condition, a, b)
+        assert found.dtype == expected.dtype
+        assert np.asarray(found).tobytes() == expected.tobytes()

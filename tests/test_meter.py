@@ -39,3 +39,10 @@ def test_numbers_of_the_host_are_kept_as_they_are():
         meter.add(np.float32(i) / 3, i, None, None)
     assert meter.numbers("cost").tolist() == [float(np.float32(i) / 3) for i in range(600)]
     assert meter.numbers("cost").dtype == "float64"
+
+
+def test_numbers_and_arrays_keep_their_order(backend):
+    meter = Meter(backend.xp, [])
+    for i in range(600):
+        meter.add(float(i) if i % 7 < 3 else backend.asarray(float(i), "float64"), 1.0, None, None)
+    assert meter.numbers("cost").tolist() == list(range(600))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 from math import prod
 from typing import Any, TypeAlias
 
@@ -88,13 +89,12 @@ class Meter:
         """One array in the place of the single numbers at the end."""
         numbers = self._numbers[name]
         single = [a for a in numbers if isinstance(a, _ON_HOST) or not a.ndim]
-        if not single:
-            return
-        if all(isinstance(a, _ON_HOST) for a in single):
-            joined = numpy.asarray(single, dtype="float64")
-        else:
-            joined = self._xp.concat([self._xp.reshape(a, (1,)) for a in single])
-        numbers[len(numbers) - len(single) :] = [joined]
+        del numbers[len(numbers) - len(single) :]
+        for on_host, group in groupby(single, lambda a: isinstance(a, _ON_HOST)):
+            if on_host:
+                numbers.append(numpy.asarray(list(group), dtype="float64"))
+            else:
+                numbers.append(self._xp.concat([self._xp.reshape(a, (1,)) for a in group]))
 
     def _release(self) -> None:
         if self._held:
