@@ -14,8 +14,6 @@ from xnn.arrays import Array, Backend, BackendError, Equation, Plan, Step
 
 __all__ = ["NumpyBackend"]
 
-# Elements of an update that stay in the cache together; Adam on 670,000: 2¹⁵ 0.82 ms, 2¹⁷ 0.76, 2¹⁸ 0.73.
-_BLOCK = 1 << 17
 _TYPES = {name: numpy.dtype(name) for name in ("float32", "float64")}
 _MANY = 64  # plans of updates that are kept
 
@@ -28,6 +26,7 @@ class NumpyBackend(Backend):
     install = "pip install numpy"
     xp = fast
     device = "cpu"
+    block = 1 << 17  # Adam on 670,000 weights takes 0.82 ms by 2¹⁵, 0.76 by 2¹⁷, 0.73 by 2¹⁸
 
     def __init__(self, device: str = "") -> None:
         if device not in ("", "cpu"):
@@ -92,29 +91,19 @@ class NumpyBackend(Backend):
         plan.__doc__ = run.__doc__
         return plan
 
-    def update(
+    def _update(
         self, equation: Equation, state: Sequence[Array], gradient: Array, scalars: Mapping[str, float]
     ) -> tuple[Array, ...]:
-        """The update in blocks that fit the cache: each block is read from memory only once."""
-        size = gradient.shape[0]
-        if size <= _BLOCK:
-            self._update(equation, state, gradient, scalars)
-            return tuple(state)
-        for start in range(0, size, _BLOCK):
-            part = slice(start, start + _BLOCK)
-            self._update(equation, [array[part] for array in state], gradient[part], scalars)
-        return tuple(state)
-
-    def _update(self, equation: Equation, state: Sequence[Array], g: Array, scalars: Mapping[str, float]) -> None:
         """The update of one block, by a plan where there is one; it serves one thread at a time."""
-        key = equation, g.shape, g.dtype, *scalars
+        key = equation, gradient.shape, gradient.dtype, *scalars
         plan = self._updates.pop(key, None)
         if plan is None:
-            plan = Update.of(self.xp, equation, state, g, scalars)
-        plan(state, g, scalars)
+            plan = Update.of(self.xp, equation, state, gradient, scalars)
+        plan(state, gradient, scalars)
         if len(self._updates) >= _MANY:
             self._updates.clear()
         self._updates[key] = plan
+        return tuple(state)
 
     def info(self) -> dict[str, str]:
         return {"version": numpy.__version__, "device": "cpu"}

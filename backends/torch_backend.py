@@ -34,6 +34,8 @@ class TorchBackend(Backend):
             ) from error
         self.xp = array_api_compat.torch
         self._torch = torch
+        if self.device.type == "cpu":
+            self.block = 1 << 19  # Adam on 10⁷ weights takes 22 ms instead of 78 on one core, 13 instead of 64 on two
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
         array = x.detach() if self.owns(x) else self.shared(x, dtype)

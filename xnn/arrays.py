@@ -76,6 +76,8 @@ class Backend:
     device: Any  # what xp's creation functions take as device=
     #: Whether a slice of an array has memory of its own (JAX), so that changes in place rebind.
     immutable: bool = False
+    #: So many entries of an update stay in the cache together; None: all are gone through at once.
+    block: int | None = None
 
     def __init__(self, device: str = "") -> None:
         raise NotImplementedError
@@ -162,8 +164,24 @@ class Backend:
         """Run an elementwise update, and return the new state.
 
         ``equation(xp, θ, gradient, *rest, **scalars)`` changes the arrays of ``state = (θ, *rest)``
-        in place where the library allows that, and returns them, or what it rebound.
+        in place where the library allows that, and returns them, or what it rebound. With a ``block``, it gets
+        that many entries at a time, so that each is read from memory only once.
         """
+        size = gradient.shape[0]
+        if self.block is None or size <= self.block:
+            return self._update(equation, state, gradient, scalars)
+        for start in range(0, size, self.block):
+            part = slice(start, min(start + self.block, size))
+            before = [array[part] for array in state]
+            for old, new in zip(before, self._update(equation, before, gradient[part], scalars), strict=True):
+                if new is not old:
+                    old[...] = new
+        return tuple(state)
+
+    def _update(
+        self, equation: Equation, state: Sequence[Array], gradient: Array, scalars: Mapping[str, float]
+    ) -> tuple[Array, ...]:
+        """The update of one block."""
         return equation(self.xp, state[0], gradient, *state[1:], **scalars)
 
     # A step of a network as a whole. A library of which every call is dear may hand out a namespace that only
