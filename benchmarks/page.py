@@ -49,8 +49,8 @@ def page(output: Path, commit: str, libraries: list[str]) -> None:
     parts = [
         "# Side by side",
         "Medians of interleaved rounds ± half the distance of the quartiles, µs a step; xnn is counted as `fit` a "
-        "step, in calls of five epochs of 20 batches (one for hidden layers from 500 units on), the others by bare "
-        "steps on batches that lie ready. In brackets the ratio to xnn: above 1 xnn is "
+        "step, in calls of five epochs of 20 batches (of one epoch for hidden layers from 500 units on, and for more "
+        "batches), the others by bare steps on batches that lie ready. In brackets the ratio to xnn: above 1 xnn is "
         "faster. One process a contender; a dash: the contender does not have it, or was not measured. "
         f"{_machine()}; Python {platform.python_version()}; {', '.join(libraries)}.",
     ]

@@ -36,6 +36,7 @@ __all__ = [
     "one_library",
     "owner",
     "set_backend",
+    "slices",
     "their_device",
     "to_numpy",
     "unify",
@@ -170,8 +171,7 @@ class Backend:
         size = gradient.shape[0]
         if self.block is None or size <= self.block:
             return self._update(equation, state, gradient, scalars)
-        for start in range(0, size, self.block):
-            part = slice(start, min(start + self.block, size))
+        for part in slices(0, size, self.block):
             before = [array[part] for array in state]
             for old, new in zip(before, self._update(equation, before, gradient[part], scalars), strict=True):
                 if new is not old:
@@ -443,6 +443,11 @@ def namespace(x: Array) -> Any:
 def isdtype(xp: Any, dtype: Any, kind: str | tuple[str, ...]) -> bool:
     """xp.isdtype, remembered: NumPy's takes 2 µs, and a loss asks at every call."""
     return bool(xp.isdtype(dtype, kind))
+
+
+def slices(first: int, n: int, size: int) -> list[slice]:
+    """From ``first`` to n in pieces of this size, the last one smaller (the standard knows no slices beyond n)."""
+    return [slice(start, min(start + size, n)) for start in range(first, n, size)]
 
 
 def unify(**arrays: Any) -> tuple[Any, ...]:

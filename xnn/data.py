@@ -16,24 +16,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 import array_api_compat
 
-from xnn.arrays import Array, Backend, get_backend, owner, to_numpy
+from xnn.arrays import Array, Backend, get_backend, owner, slices, to_numpy
 from xnn.host import numpy
 from xnn.layers.base import Shape
 from xnn.losses import Loss
 from xnn.settings import number
 
-__all__ = [
-    "ArrayData",
-    "Batch",
-    "IterableData",
-    "chunk",
-    "class_weights",
-    "columns",
-    "moments",
-    "slices",
-    "source",
-    "split",
-]
+__all__ = ["ArrayData", "Batch", "IterableData", "chunk", "class_weights", "columns", "moments", "source", "split"]
 
 
 class Batch(NamedTuple):
@@ -48,11 +37,6 @@ Prepare: TypeAlias = Callable[..., tuple[Array, Array, Array | None]]  # network
 
 
 _GATHERED = 1 << 16  # so many numbers of shuffled inputs are brought together at once
-
-
-def slices(first: int, n: int, size: int) -> list[slice]:
-    """From ``first`` to n in pieces of this size, the last one smaller (the standard knows no slices beyond n)."""
-    return [slice(start, min(start + size, n)) for start in range(first, n, size)]
 
 
 def chunk(shape: Shape) -> int:

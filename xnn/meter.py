@@ -34,7 +34,6 @@ class Meter:
         self._order = [name for name, _ in measures]
         # Arrays of one axis, and behind them single numbers, on the device or not, that are to be joined.
         self._numbers: dict[str, list[Any]] = {name: [] for name in ["cost", "weight", *self._order]}
-        self._costs, self._weights = self._numbers["cost"], self._numbers["weight"]
         self._sizes: list[int] = []  # of the groups of batches for which there is a value of each mean
         self._held: list[tuple[Array, Array]] = []
         self._values = 0  # in the outputs that are held
@@ -42,9 +41,10 @@ class Meter:
 
     def add(self, cost: Array, weight: Array | float, outputs: Array, targets: Array) -> None:
         """A batch: the sum of its costs over ``weight``, or their mean where ``weight`` is its size."""
-        self._costs.append(cost)
-        self._weights.append(weight)
-        if len(self._costs) % _TOGETHER == 0:
+        costs = self._numbers["cost"]
+        costs.append(cost)
+        self._numbers["weight"].append(weight)
+        if len(costs) % _TOGETHER == 0:
             self._join("cost")
             self._join("weight")
         if self._others:
@@ -59,6 +59,11 @@ class Meter:
         """All numbers under this name, as a NumPy array of float64; waits for the device."""
         self._join(name)
         return numpy.concatenate([to_numpy(a).astype("float64") for a in self._numbers[name]])
+
+    def mean_cost(self) -> float:
+        """The mean of the costs over all examples, of batches that gave their mean and their size."""
+        sizes = self.numbers("weight")
+        return float((self.numbers("cost") * sizes).sum() / sizes.sum())
 
     def metrics(self) -> dict[str, float]:
         """The metrics of all batches, by name."""
@@ -80,9 +85,7 @@ class Meter:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what ``state_dict`` gave."""
-        for name, numbers in self._numbers.items():
-            numbers[:] = state["numbers"][name]
-        self._sizes, self._values = state["sizes"], state["values"]
+        self._numbers, self._sizes, self._values = state["numbers"], state["sizes"], state["values"]
         self._held, self._all = state["held"], state["all"]
 
     def _join(self, name: str) -> None:

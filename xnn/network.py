@@ -10,10 +10,10 @@ import array_api_compat
 
 from xnn.anomaly import watch
 from xnn.arguments import as_dtype, as_layers, as_seed, as_shape
-from xnn.arrays import Array, Backend, get_backend, namespace, on_their_device, their_device, to_numpy, unify
+from xnn.arrays import Array, Backend, get_backend, namespace, on_their_device, slices, their_device, to_numpy, unify
 from xnn.backprop import Check, backprop, feed_forward
 from xnn.batches import batch, like, real, shaped
-from xnn.data import chunk, slices
+from xnn.data import chunk
 from xnn.errors import NotFittedError
 from xnn.evaluation import evaluate
 from xnn.host import generator, numpy

@@ -248,9 +248,10 @@ def _epoch(
             watcher.on_step_end(run)
         if run.interrupted or (run.check_every and run.step % run.check_every == 0 and not isfinite(float(cost))):
             break
-    sizes = meter.numbers("weight")
-    logs = {"loss": float((meter.numbers("cost") * sizes).sum() / sizes.sum()), **meter.metrics()}
-    norm = None if run.total is None else float(xp.sqrt(xp.sum(run.total * run.total))) / float(sizes.sum())
+    logs = {"loss": meter.mean_cost(), **meter.metrics()}
+    norm = None
+    if run.total is not None:
+        norm = float(xp.sqrt(xp.sum(run.total * run.total))) / float(meter.numbers("weight").sum())
     run.batch, run.meter, run.total = 0, None, None
     return logs, norm
 

@@ -96,7 +96,7 @@ class CrossEntropy(Loss):
         if w is not None:
             t = t * w
         p, log_p = _softmax(xp, a)
-        costs = -xp.sum(t * xp.where(t == 0.0, 0.0, log_p), axis=1)
+        costs = -xp.sum(t * xp.where(t != 0.0, log_p, 0.0), axis=1)
         return costs, p * xp.sum(t, axis=1, keepdims=True) - t, v
 
     def arrange(self, xp: Any, y: Array, shape: tuple[int, ...], seen: Any) -> tuple[Array, str | None]:

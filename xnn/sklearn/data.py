@@ -9,8 +9,8 @@ from typing import Any
 import array_api_compat
 from scipy import sparse
 
-from xnn.arrays import Array, namespace, owner, to_numpy
-from xnn.data import ArrayData, Batch, chunk, slices, source
+from xnn.arrays import Array, namespace, owner, slices, to_numpy
+from xnn.data import ArrayData, Batch, chunk, source
 from xnn.host import ndarray, numpy
 from xnn.losses import Loss
 

@@ -101,8 +101,7 @@ def _epoch(est: Any, run: Run, data: Any, weights: Any, size: int, order: Any) -
         est._optimizer.step(network, g, run.lr_scale)
         run.step += 1
         meter.add(cost, x.shape[0], None, None)
-    sizes = meter.numbers("weight")
-    return float((meter.numbers("cost") * sizes).sum() / sizes.sum())
+    return meter.mean_cost()
 
 
 def _split(est: Any, examples: Examples) -> tuple[Examples, Examples]:
