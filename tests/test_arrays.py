@@ -1,6 +1,7 @@
 """The backend contract and the selector."""
 
 import copy
+import math
 import pickle
 import subprocess
 import sys
@@ -21,6 +22,19 @@ def test_arrays_go_in_and_out(backend):
     np.testing.assert_array_equal(backend.to_numpy(backend.asarray([[1, 2], [3, 4]])), [[1, 2], [3, 4]])
     np.testing.assert_array_equal(xnn.to_numpy(a), [[0, 1, 2], [3, 4, 5]])
     assert backend.to_numpy(backend.asarray(1.5)).shape == ()
+
+
+@pytest.mark.parametrize("shape", [(7,), (6, 2), (2, 3), (7, 2, 3), (3, 0)])
+def test_an_array_is_cut_into_pieces(backend, shape):
+    a = np.arange(math.prod(shape), dtype="float32").reshape(shape)
+    pieces = [backend.to_numpy(piece) for piece in backend.pieces(backend.asarray(a), 3)]
+    assert [len(piece) for piece in pieces] == [3] * (len(a) // 3) + [len(a) % 3] * (len(a) % 3 > 0)
+    np.testing.assert_array_equal(np.concatenate(pieces), a)
+
+
+def test_pieces_of_numpys_arrays_are_views():
+    a = np.arange(24).reshape(4, 6).T  # its rows are not in one piece
+    assert all(np.shares_memory(piece, a) for piece in xnn.get_backend("numpy").pieces(a, 4))
 
 
 def test_an_array_of_one_library_comes_into_another(backend):

@@ -151,6 +151,10 @@ class Backend:
         """Whether data of ``size`` bytes may lie on the device as long as a network is trained with it."""
         return True
 
+    def pieces(self, a: Array, size: int) -> Sequence[Array]:
+        """The array a in pieces of ``size`` along its first axis, the last one smaller; views where there are any."""
+        return [a[rows, ...] for rows in slices(0, a.shape[0], size)]
+
     def upload(self, batches: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Array, ...]]:
         """Batches of NumPy arrays (or None) as arrays of the library, one after the other.
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from itertools import repeat
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import array_api_compat
 
@@ -25,14 +26,8 @@ from xnn.settings import number
 __all__ = ["ArrayData", "Batch", "IterableData", "chunk", "class_weights", "columns", "moments", "source", "split"]
 
 
-class Batch(NamedTuple):
-    """Examples that are trained on together, on the device: inputs, targets, weights or None."""
-
-    x: Array
-    y: Array
-    weights: Array | None
-
-
+# Examples that are trained on together, on the device: inputs, targets, weights or None.
+Batch: TypeAlias = tuple[Array, Array, Array | None]
 Prepare: TypeAlias = Callable[..., tuple[Array, Array, Array | None]]  # network.prepare with its loss
 
 
@@ -104,12 +99,12 @@ class ArrayData:
         size = size or chunk(self._columns[0].shape[1:])
         n = self.samples if order is None else len(order)
         if self.on_host:
-            for arrays in self._backend.upload(self._on_host(slices(done * size, n, size), order)):
-                yield Batch(*arrays)
+            yield from self._backend.upload(self._on_host(slices(done * size, n, size), order))
             return
-        for x, y, weights in self._gathered(done * size, n, size, order):
-            for rows in slices(0, x.shape[0], size):
-                yield Batch(x[rows, ...], y[rows, ...], None if weights is None else weights[rows, ...])
+        for columns in self._gathered(done * size, n, size, order):
+            cut: list[Any] = [None if c is None else self._backend.pieces(c, size) for c in columns]
+            x, y, weights = cut
+            yield from zip(x, y, repeat(None, len(x)) if weights is None else weights, strict=True)
 
     def _gathered(self, first: int, n: int, size: int, order: Any) -> Iterator[tuple[Any, ...]]:
         """The columns in this order, several batches at a time: to gather each alone costs a small network much."""
@@ -158,14 +153,14 @@ class IterableData:
                     + (f" of length {len(given)}" if hasattr(given, "__len__") else "")
                 )
             try:
-                batch = Batch(*self._prepare(*given))
+                batch = self._prepare(*given)
                 if self._check_finite:
                     _finite(self._backend, batch)
             except (ValueError, TypeError) as error:
                 raise type(error)(f"batch {number}: {error}") from error
-            if weighted not in (None, batch.weights is not None):
+            if weighted not in (None, batch[2] is not None):
                 raise ValueError(f"batch {number}: either every batch is (x, y, weights), or every one (x, y)")
-            weighted = batch.weights is not None
+            weighted = batch[2] is not None
             yield batch
         if number < 0:
             raise ValueError("the iterable of batches gave none")

@@ -32,8 +32,10 @@ class Meter:
         self._means = [(name, f) for name, f in measures if is_mean(f)]
         self._others = [(name, f) for name, f in measures if not is_mean(f)]
         self._order = [name for name, _ in measures]
-        # Arrays of one axis, and behind them single numbers, on the device or not, that are to be joined.
-        self._numbers: dict[str, list[Any]] = {name: [] for name in ["cost", "weight", *self._order]}
+        # Single numbers, on the device or not, that are to be joined with arrays of one axis before them.
+        self._costs: list[Any] = []
+        self._weights: list[Any] = []
+        self._joined: dict[str, list[Any]] = {name: [] for name in ["cost", "weight", *self._order]}
         self._sizes: list[int] = []  # of the groups of batches for which there is a value of each mean
         self._held: list[tuple[Array, Array]] = []
         self._values = 0  # in the outputs that are held
@@ -41,12 +43,10 @@ class Meter:
 
     def add(self, cost: Array, weight: Array | float, outputs: Array, targets: Array) -> None:
         """A batch: the sum of its costs over ``weight``, or their mean where ``weight`` is its size."""
-        costs = self._numbers["cost"]
-        costs.append(cost)
-        self._numbers["weight"].append(weight)
-        if len(costs) % _TOGETHER == 0:
-            self._join("cost")
-            self._join("weight")
+        self._costs.append(cost)
+        self._weights.append(weight)
+        if len(self._costs) == _TOGETHER:
+            self._join()
         if self._others:
             self._all.append((outputs, targets))
         if self._means:
@@ -57,8 +57,8 @@ class Meter:
 
     def numbers(self, name: str) -> Any:
         """All numbers under this name, as a NumPy array of float64; waits for the device."""
-        self._join(name)
-        return numpy.concatenate([to_numpy(a).astype("float64") for a in self._numbers[name]])
+        self._join()
+        return numpy.concatenate([to_numpy(a).astype("float64") for a in self._joined[name]])
 
     def mean_cost(self) -> float:
         """The mean of the costs over all examples, of batches that gave their mean and their size."""
@@ -76,34 +76,32 @@ class Meter:
 
     def state_dict(self) -> dict[str, Any]:
         """What was collected so far."""
-        for name in self._numbers:
-            self._join(name)
+        self._join()
         self._held, self._all = ([self._concatenated(pairs)] if pairs else [] for pairs in (self._held, self._all))
         return {
-            "numbers": self._numbers, "sizes": self._sizes, "held": self._held, "values": self._values, "all": self._all
+            "numbers": self._joined, "sizes": self._sizes, "held": self._held, "values": self._values, "all": self._all
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what ``state_dict`` gave."""
-        self._numbers, self._sizes, self._values = state["numbers"], state["sizes"], state["values"]
+        self._joined, self._sizes, self._values = state["numbers"], state["sizes"], state["values"]
         self._held, self._all = state["held"], state["all"]
 
-    def _join(self, name: str) -> None:
-        """One array in the place of the single numbers at the end."""
-        numbers = self._numbers[name]
-        single = [a for a in numbers if isinstance(a, _ON_HOST) or not a.ndim]
-        del numbers[len(numbers) - len(single) :]
-        for on_host, group in groupby(single, lambda a: isinstance(a, _ON_HOST)):
-            if on_host:
-                numbers.append(numpy.asarray(list(group), dtype="float64"))
-            else:
-                numbers.append(self._xp.concat([self._xp.reshape(a, (1,)) for a in group]))
+    def _join(self) -> None:
+        """Arrays in the place of the single numbers."""
+        for single, joined in ((self._costs, self._joined["cost"]), (self._weights, self._joined["weight"])):
+            for kind, group in groupby(single, type):
+                if issubclass(kind, _ON_HOST):
+                    joined.append(numpy.asarray(list(group), dtype="float64"))
+                else:
+                    joined.append(self._xp.concat([self._xp.reshape(a, (1,)) for a in group]))
+            single.clear()
 
     def _release(self) -> None:
         if self._held:
             a, y = self._concatenated(self._held)
             for name, f in self._means:
-                self._numbers[name].append(f(a, y))
+                self._joined[name].append(self._xp.reshape(f(a, y), (1,)))
             self._sizes.append(int(a.shape[0]))
             self._held, self._values = [], 0
 

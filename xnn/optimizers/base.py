@@ -153,7 +153,8 @@ class Optimizer(Descent):
         buffers, after = self.buffers(), self.advance(state)
         equation, scalars = self.rule(after, self.rate(state["step"]) * lr_scale)
         θ, *new = backend.update(equation, [theta, *[state[name] for name in buffers]], gradient, scalars)
-        return θ, after | dict(zip(buffers, new, strict=True))
+        after.update(zip(buffers, new, strict=True))
+        return θ, after
 
 
 def coupled(λ: float, equation: Equation, scalars: dict[str, float]) -> Rule:

@@ -48,7 +48,7 @@ class SparseData:
         for part in slices(0, self.samples, size):
             chosen = part if order is None else order[part]
             weights = None if self._weights is None else self._weights[chosen]
-            yield Batch(*self._network.prepare(self._x[chosen].toarray(), self._y[chosen], self._loss, weights))
+            yield self._network.prepare(self._x[chosen].toarray(), self._y[chosen], self._loss, weights)
 
 
 def data_of(network: Any, loss: Loss, x: Any, y: Any, weights: Any) -> ArrayData | SparseData:
