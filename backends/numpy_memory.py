@@ -10,6 +10,7 @@ import numpy
 __all__ = ["copied", "empty", "keep_freed"]
 
 _LINE = 64  # bytes of a cache line, and of the largest register
+_SMALL = 1024  # bytes of an array for which it does not matter where it begins
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Any:
@@ -17,10 +18,12 @@ def empty(shape: tuple[int, ...], dtype: Any) -> Any:
 
     NumPy's own begin anywhere at a multiple of 16, so that three of four have every register of 64 bytes read from
     two lines. For what is gone through again and again, such as the parameters and what an optimizer remembers,
-    that is up to a quarter of the time.
+    that is up to a quarter of the time. Small ones begin anywhere.
     """
     dtype = numpy.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
+    if size <= _SMALL:
+        return numpy.empty(shape, dtype)
     block = numpy.empty(size + _LINE, "uint8")
     start = -block.ctypes.data % _LINE
     return block[start : start + size].view(dtype).reshape(shape)

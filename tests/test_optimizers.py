@@ -527,6 +527,17 @@ def test_settings_that_are_no_numbers_raise(kind, settings, message):
         ({"w": np.ones(2)}, {"b": np.ones(2)}, r"gradient must have the keys of theta, \['w'\]; got \['b'\]"),
         ({"w": np.ones(2)}, np.ones(2), r"gradient must be a dictionary with the keys \['w'\], like theta"),
         ([np.ones(2), np.ones(2)], [np.ones(2)], r"gradient must have the keys of theta, \[0, 1\]; got \[0\]"),
+        (
+            {"w": [np.ones(2), np.ones(2)]},
+            {"w": [np.ones(2)]},
+            r"gradient\['w'\] must have the keys of theta\['w'\], \[0, 1\]; got \[0\]",
+        ),
+        (
+            {"w": [np.ones(2), np.ones(2)]},
+            {"w": {}},
+            r"gradient\['w'\] must be a list of 2, like theta\['w'\]; got dict",
+        ),
+        ({"w": [np.ones(2), np.ones(2)]}, {"w": [np.ones(2), np.ones(3)]}, r"gradient\['w'\]\[1\] must have the shape"),
     ],
 )
 def test_a_gradient_of_another_form_raises(theta, gradient, message):

@@ -8,7 +8,7 @@ from typing import Any
 import array_api_compat
 
 from xnn.arguments import check_loss
-from xnn.arrays import Array, Backend, by_dlpack, is_writeable, namespace, one_library, owner, to_numpy
+from xnn.arrays import Array, Backend, by_dlpack, is_writeable, isdtype, namespace, one_library, owner, to_numpy
 from xnn.layers.base import Shape
 from xnn.losses import Loss
 
@@ -52,7 +52,7 @@ def real(x: Any, name: str, backend: Backend, dtype: str) -> Array:
     """x as an array of the backend, of this type; only real numbers are taken."""
     if owner(x) is None:
         x = to_numpy(x)
-    if not namespace(x).isdtype(x.dtype, ("bool", "integral", "real floating")):
+    if not isdtype(namespace(x), x.dtype, ("bool", "integral", "real floating")):
         raise TypeError(f"{name}: expected real numbers; got an array of type {x.dtype}")
     return backend.asarray(x, dtype)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeAlias
 
-from xnn.arrays import Array, on_their_device, to_numpy, unify
+from xnn.arrays import Array, isdtype, on_their_device, to_numpy, unify
 from xnn.host import ndarray, numpy
 from xnn.losses import MeanAbsoluteError, MeanSquaredError
 
@@ -165,7 +165,7 @@ def is_mean(metric: Metric) -> bool:
 def _classes(xp: Any, a: Array, y: Array, threshold: float) -> tuple[Array, Array, bool]:
     """(predicted classes, actual classes, whether actual ones below 0 are to be left out)."""
     _check_examples("accuracy", a, y)
-    real = xp.isdtype(a.dtype, "real floating")
+    real = isdtype(xp, a.dtype, "real floating")
     shapes = f"the outputs have shape {tuple(a.shape)}, the targets {tuple(y.shape)}"
     if _one_column(a):
         if not _one_column(y) or a.shape[0] != y.shape[0]:
@@ -181,7 +181,7 @@ def _classes(xp: Any, a: Array, y: Array, threshold: float) -> tuple[Array, Arra
         raise ValueError(
             f"accuracy: {shapes}; expected labels of shape {tuple(predicted.shape)} or rows of {a.shape[-1]}"
         )
-    if not xp.isdtype(y.dtype, "integral"):
+    if not isdtype(xp, y.dtype, "integral"):
         raise TypeError(f"accuracy: labels must be integers; got {y.dtype}: convert them to int64")
     return predicted, xp.astype(xp.reshape(y, predicted.shape), predicted.dtype), True
 
@@ -199,6 +199,6 @@ def _one_column(a: Array) -> bool:
 
 def _real(xp: Any, a: Array) -> Any:
     """The dtype of a, or the library's usual one where a holds integers."""
-    if xp.isdtype(a.dtype, "real floating"):
+    if isdtype(xp, a.dtype, "real floating"):
         return a.dtype
     return xp.__array_namespace_info__().default_dtypes()["real floating"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import array_api_compat
 
-from xnn.arrays import Array, get_backend, namespace, owner, to_numpy, unify
+from xnn.arrays import Array, get_backend, isdtype, namespace, owner, to_numpy, unify
 from xnn.host import numpy
 
 __all__ = ["arrays", "is_structure", "leaves", "matching", "places", "rebuild"]
@@ -107,25 +107,44 @@ def matching(tree: Any, xp: Any, like: Any, wanted: list[Array], name: str, like
         TypeError: for arrays of another library, and for what is no real number.
     """
     found = _beside(tree, like, name, liked)
-    return [_match(xp, x, θ, place, liked) for (place, x), θ in zip(found.items(), wanted, strict=True)]
+    return [
+        x if _alike(x, θ) else _match(xp, x, θ, _place(name, path), liked)
+        for (path, x), θ in zip(found, wanted, strict=True)
+    ]
 
 
-def _beside(tree: Any, like: Any, name: str, liked: str) -> dict[str, Any]:
-    """The branches of ``tree`` that stand where the leaves of ``like`` do, by their places."""
+def _beside(tree: Any, like: Any, name: str, liked: str, path: tuple[Any, ...] = ()) -> list[tuple[Any, Any]]:
+    """The branches of ``tree`` that stand where the leaves of ``like`` do, each with the keys on the way there."""
     if not is_structure(like):
-        return {name: tree}
-    kind = Mapping if isinstance(like, Mapping) else (list, tuple)
-    keys = list(like) if isinstance(like, Mapping) else list(range(len(like)))
-    if not isinstance(tree, kind):
-        listed = f"a dictionary with the keys {keys}" if kind is Mapping else f"a list of {len(keys)}"
-        raise ValueError(f"{name} must be {listed}, like {liked}; got {type(tree).__name__}")
-    theirs = list(tree) if isinstance(tree, Mapping) else list(range(len(tree)))
-    if set(theirs) != set(keys):
-        raise ValueError(f"{name} must have the keys of {liked}, {keys}; got {theirs}")
-    found: dict[str, Any] = {}
-    for key in keys:
-        found |= _beside(tree[key], like[key], f"{name}[{key!r}]", f"{liked}[{key!r}]")
-    return found
+        return [(path, tree)]
+    keys, theirs = _keys(like), _keys(tree)
+    if theirs is None or isinstance(theirs, range) is not isinstance(keys, range):
+        listed = f"a list of {len(keys)}" if isinstance(keys, range) else f"a dictionary with the keys {list(keys)}"
+        raise ValueError(
+            f"{_place(name, path)} must be {listed}, like {_place(liked, path)}; got {type(tree).__name__}"
+        )
+    if theirs != keys:
+        raise ValueError(
+            f"{_place(name, path)} must have the keys of {_place(liked, path)}, {list(keys)}; got {list(theirs)}"
+        )
+    return [found for key in keys for found in _beside(tree[key], like[key], name, liked, (*path, key))]
+
+
+def _keys(tree: Any) -> Any:
+    """The keys of a dictionary, the numbers of what is in a list; None for anything else."""
+    if isinstance(tree, (list, tuple)):
+        return range(len(tree))
+    return tree.keys() if isinstance(tree, Mapping) else None
+
+
+def _place(name: str, path: Iterable[Any]) -> str:
+    """What the user would write for what is found with these keys; for messages only, since to write it takes time."""
+    return name + "".join(f"[{key!r}]" for key in path)
+
+
+def _alike(x: Any, θ: Any) -> bool:
+    """Whether x is an array that can stand beside θ as it is."""
+    return type(x) is type(θ) and x.shape == θ.shape and x.dtype == θ.dtype and not getattr(x, "requires_grad", False)
 
 
 def _match(xp: Any, x: Any, θ: Array, name: str, liked: str) -> Array:
@@ -143,7 +162,7 @@ def _match(xp: Any, x: Any, θ: Array, name: str, liked: str) -> Array:
     if x.dtype == θ.dtype:
         return x
     numbers = ("real floating", "integral", *(("complex floating",) if _is_complex(θ) else ()))
-    if not xp.isdtype(x.dtype, numbers):
+    if not isdtype(xp, x.dtype, numbers):
         raise TypeError(f"{name}: expected real numbers, got an array of {x.dtype}")
     return xp.astype(x, θ.dtype)
 
@@ -164,8 +183,8 @@ def _floats(xp: Any, x: Array, name: str) -> Array:
     """x as it is if its numbers are floats, converted if they are integers."""
     if getattr(x, "requires_grad", False):  # PyTorch's record of derivatives is not to grow here
         x = x.detach()
-    if xp.isdtype(x.dtype, "real floating"):
+    if isdtype(xp, x.dtype, "real floating"):
         return x
-    if xp.isdtype(x.dtype, "integral"):
+    if isdtype(xp, x.dtype, "integral"):
         return xp.astype(x, xp.__array_namespace_info__().default_dtypes()["real floating"])
     raise TypeError(f"{name}: expected real numbers, got an array of {x.dtype}")

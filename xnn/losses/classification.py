@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import array_api_compat
 
-from xnn.arrays import Array, to_numpy
+from xnn.arrays import Array, isdtype, to_numpy
 from xnn.losses.base import Elementwise, Loss, check_examples, column, nonzero
 from xnn.numerics import sigmoid
 from xnn.settings import number, settle, whole
@@ -117,12 +117,12 @@ class CrossEntropy(Loss):
             raise ValueError(
                 f"CrossEntropy: {len(self.class_weights)} class_weights for {K} outputs; give one for each"
             )
-        if not xp.isdtype(y.dtype, ("bool", "integral", "real floating")):
+        if not isdtype(xp, y.dtype, ("bool", "integral", "real floating")):
             raise TypeError(
                 f"CrossEntropy: the targets must be labels or probabilities; got {y.dtype}; number the classes "
                 "from 0, as numpy.unique(labels, return_inverse=True)[1] does"
             )
-        whole = xp.isdtype(y.dtype, "integral")
+        whole = isdtype(xp, y.dtype, "integral")
         if tuple(y.shape) == shape and not (whole and K == 1):
             if seen is not None and (seen < 0).any():
                 raise ValueError(f"CrossEntropy: the targets are rows of probabilities; got {seen[seen < 0][0]}")
@@ -218,7 +218,7 @@ class Hinge(Elementwise):
     def arrange(self, xp: Any, y: Array, shape: tuple[int, ...], seen: Any) -> tuple[Array, str | None]:
         """0 becomes −1."""
         y, kind = super().arrange(xp, y, shape, seen)
-        if not xp.isdtype(y.dtype, "real floating"):
+        if not isdtype(xp, y.dtype, "real floating"):
             y = xp.astype(y, xp.int32)  # an unsigned or logical 0 cannot become −1
         return xp.where(y == 0, -1, y), kind
 
