@@ -39,13 +39,14 @@ class NumpyBackend(Backend):
         return isinstance(x, (numpy.ndarray, numpy.generic))
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
-        array = numpy.asarray(x if self.owns(x) else super().asarray(x))
-        return array if dtype is None else array.astype(dtype, copy=False)
+        """x row by row, as plans expect it: where the numbers lie shows in the last bits of a product."""
+        array = x if self.owns(x) else super().asarray(x)
+        return numpy.asarray(array, None if dtype is None else _TYPES.get(dtype, dtype), order="C")
 
     def quickly(self, x: Any, dtype: str) -> Array | None:
         if type(x) is not numpy.ndarray or x.dtype.kind not in "fiub":
             return None
-        return x if x.dtype == _TYPES[dtype] else x.astype(dtype)
+        return numpy.asarray(x, _TYPES[dtype], order="C")
 
     def pieces(self, a: Array, size: int) -> Sequence[Array]:
         whole = len(a) // size

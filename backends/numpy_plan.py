@@ -10,8 +10,9 @@ notes a function is written, of which each line is one call, with its result in 
     add(b1, θ2, b1)           z += b
     maximum(b1, k1, out=b2)   a = max(z, 0)
 
-Memory is used again as soon as nobody needs what stands there. The calls are those of the plain run, so that the
-results are the same to the bit. What leaves the step is made anew each time: it is the caller's.
+Each result lies there as it did in the run. Memory is used again as soon as nobody needs what stands in it. The calls
+are those of the plain run, so that the results are the same to the bit. What leaves the step is made anew each time:
+it is the caller's.
 
 A step that does what cannot be noted (it looks at a number, changes an array that it was given, calls what NumPy
 does not hand back) raises ``Unplanned`` here, and has to be run as it stands.
@@ -208,6 +209,11 @@ def _in_memory_of(view: Any, a: Any) -> bool:
     return isinstance(view, numpy.ndarray) and isinstance(a, numpy.ndarray) and numpy.may_share_memory(view, a)
 
 
+def _lie_alike(a: Any, b: Any) -> bool:
+    """Whether one may stand where the other does: how an array lies decides on views of it and on the order of sums."""
+    return bool(a.shape == b.shape and a.dtype == b.dtype and a.strides == b.strides)
+
+
 def _same_by_dot(a: Any, b: Any) -> bool:
     """Whether ``dot`` does what ``matmul`` does, to the bit: BLAS takes both as they lie, and one is a matrix.
 
@@ -331,7 +337,8 @@ class _Writer:
         last |= {id(a.root): len(needed) for a in (*results, *written)}
         direct = {}  # the results that their call can write where they belong
         for a, place in zip(written, places, strict=True):
-            if type(place) is not int and a.out and a.root is a and id(a) not in escaping and id(a) not in direct:
+            free = a.out and a.root is a and id(a) not in escaping and id(a) not in direct
+            if free and type(place) is not int and _lie_alike(a.value, place):
                 direct[id(a)] = place
         for k, call in enumerate(needed):
             text = [self._text(a) for a in call.args]
@@ -373,11 +380,11 @@ class _Writer:
         value = call.value
         if call.out in ("last", "out=") and call.call not in (_DOT, numpy.matmul):  # entry by entry
             for a in call.args:
-                if type(a) is Noted and a.root is a and last[id(a)] == k and a.value.shape == value.shape:
-                    if a.value.dtype == value.dtype and id(a) in self.block:
+                if type(a) is Noted and a.root is a and last[id(a)] == k and _lie_alike(a.value, value):
+                    if id(a) in self.block:
                         self.block[id(call)] = self.block.pop(id(a))
                         return self._stays(call, self.memory[id(a)], self.text[id(a)])
-                    if a.value.dtype == value.dtype and id(a) in self.owned:
+                    if id(a) in self.owned:
                         self.owned.add(id(call))
                         self.text[id(call)] = self.text[id(a)]
                         return None
@@ -392,7 +399,7 @@ class _Writer:
         else:
             self.free = [b for b in self.free if b is not block]
         self.block[id(call)] = block
-        return self._stays(call, block[: value.nbytes].view(value.dtype).reshape(value.shape))
+        return self._stays(call, numpy.ndarray(value.shape, value.dtype, block, 0, value.strides))
 
     def _line(self, call: Noted, text: list[str]) -> None:
         """The call, with the place of its result as the argument that it takes for it."""

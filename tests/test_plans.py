@@ -132,6 +132,26 @@ def test_products_by_the_shorter_way_are_the_same(shapes, dtype, rng):
     assert same(write(lambda given, *_: (products(*given), ()), [x, W, δ])(x, W, δ), products(x, W, δ))
 
 
+def turned_and_flat(x, y):
+    a = (x.T * 2.0).reshape((-1,))  # a copy, since the product lies as x.T does
+    b = y + 1.0  # must not stand in its place
+    return [a + (b * 3.0).reshape((-1,))]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        turned_and_flat,
+        lambda x, y: [np.sum(x.T * 2.0, axis=0) * 2.0, np.sum(x.T * 2.0, axis=1) * 2.0, np.sum(x.T * 2.0) * 2.0],
+        lambda x, y: [((x.T * 2.0) @ y) * 2.0, (y @ (x.T * 2.0)) * 2.0],
+        lambda x, y: [np.sum((x.T * 2.0).copy(), axis=0) * 2.0, np.sum((x.T * 2.0).astype("d"), axis=0) * 2.0],
+    ],
+)
+def test_results_lie_as_those_of_a_plain_step_do(step, rng):
+    x, y = (rng.normal(size=(200, 37)).astype("f") for _ in range(2))
+    assert same(write(lambda given, *_: (step(*given), ()), [x, y])(x, y), step(x, y))
+
+
 def test_what_a_plan_returns_is_never_changed_later(rng):
     network = xnn.Network([xnn.Dense(5), xnn.BatchNorm(), xnn.Dense(3)], inputs=4, seed=1, backend="numpy")
     x, y, loss = rng.normal(size=(8, 4)).astype("f"), rng.integers(0, 3, 8), xnn.CrossEntropy()
@@ -167,6 +187,30 @@ def test_a_copy_has_plans_of_its_own(rng):
     other.set_parameters({"0.weight": np.zeros((3, 4))})
     assert same(network.predict(x), before)
     assert not other.predict(x).any()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shapes", [(1, 33, 16), (5, 33, 1), (32, 1, 16)])
+def test_a_plan_gives_the_bits_of_a_plain_step_wherever_the_data_lie(shapes, dtype, rng):
+    n, inputs, units = shapes
+    rows, y, loss = rng.normal(size=(2 * n, 2 * inputs)).astype(dtype), rng.normal(size=(2, n)).T, xnn.Huber()
+    whole = rows[:n, :inputs].copy()
+    layouts = [
+        np.asfortranarray(whole),
+        rows[::2, ::2],
+        whole[::-1],
+        whole[:, ::-1],
+        np.broadcast_to(whole[:1], whole.shape),
+    ]
+    for x in layouts:
+        seen = []
+        for before in (0, 2):
+            network = xnn.Network([xnn.Dense(units), xnn.Dense(2)], inputs=inputs, seed=1, backend="numpy", dtype=dtype)
+            for _ in range(before):
+                assert network.gradients(whole, y, loss)[0] > 0
+                assert network.predict(whole).shape == y.shape
+            seen.append((network.predict(x), network.gradients(x, y, loss)))
+        assert same(*seen)
 
 
 def test_threads_may_share_a_network(rng):
