@@ -52,6 +52,8 @@ class TorchBackend(Backend):
 
     @classmethod
     def to_numpy(cls, a: Array) -> Any:
+        if str(a.dtype) == "torch.bfloat16":  # NumPy has none
+            a = a.float()
         return a.detach().resolve_conj().resolve_neg().cpu().numpy()
 
     def synchronize(self) -> None:

@@ -164,6 +164,37 @@ def test_pieces_of_a_prediction_make_the_whole(backend, rng):
     assert network.predict(x[:0]).shape == (0, 2)
 
 
+class Table:
+    """As those of pandas: it has a shape and becomes an array, but takes no rows as an array does."""
+
+    def __init__(self, values):
+        self.values, self.shape = values, values.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+
+def test_tables_and_lists_are_predicted_in_pieces(backend, rng, monkeypatch):
+    network, sizes = small(backend), []
+    x = rng.normal(size=(7, 3))
+    whole = network.predict(x)
+    forward = xnn.Network.forward
+    monkeypatch.setattr(xnn.Network, "forward", lambda self, x: (sizes.append(x.shape[0]), forward(self, x))[1])
+    for given in (Table(x), x.tolist()):
+        found = network.predict(given, batch_size=3)
+        assert backend.owns(found)
+        np.testing.assert_allclose(backend.to_numpy(found), whole, rtol=1e-12)
+    assert sizes == [3, 3, 1, 3, 3, 1]
+
+
+def test_bfloat16_of_pytorch_on_other_libraries(backend):
+    torch = pytest.importorskip("torch")
+    x = torch.ones(2, 3, dtype=torch.bfloat16)
+    predicted = small(backend).predict(x)
+    assert predicted.dtype is torch.float64
+    np.testing.assert_array_equal(predicted, small(backend).predict(x.double()))
+
+
 def test_a_layer_of_ones_own(backend, xy):
     network = xnn.Network([Scale(), xnn.Dense(2), Scale()], inputs=3, backend=backend, dtype="float64", seed=1)
     assert list(network.parameters) == ["0.scale", "1.weight", "1.bias", "2.scale"]

@@ -195,6 +195,18 @@ def test_weights_of_examples_and_classes(backend, rng):
     )
 
 
+def test_lists_beside_arrays(backend):
+    """A list becomes an array of the library of the others, wherever it is cut or weighted before."""
+    x = backend.asarray(np.arange(12.0).reshape(4, 3) / 10)
+    settings = {"loss": xnn.CrossEntropy(), "batch_size": 2, "validation_split": 0.5, "class_weight": {0: 2.0}}
+    networks = [xnn.Network([xnn.Dense(2)], inputs=3, backend=backend, seed=0) for _ in range(3)]
+    networks[0].fit(x, backend.asarray(np.asarray([0, 1, 0, 1])), **settings)
+    networks[1].fit(x, [0, 1, 0, 1], **settings)
+    networks[2].fit(backend.to_numpy(x).tolist(), backend.asarray(np.asarray([0, 1, 0, 1])), **settings)
+    for network in networks[1:]:
+        np.testing.assert_array_equal(backend.to_numpy(network.flat), backend.to_numpy(networks[0].flat))
+
+
 def test_batches_from_an_iterable(backend, rng):
     x, y = regression(rng, 20)
     pieces = [(x[:8], y[:8]), (x[8:16], y[8:16]), (x[16:], y[16:])]
@@ -219,6 +231,11 @@ def test_a_generator_serves_for_one_epoch(backend, rng):
     unfitted = xnn.Network([xnn.Standardize(), xnn.Dense(1)], inputs=3, backend=backend)
     with pytest.raises(ValueError, match="needed 2 times"):
         unfitted.fit((pair for pair in [(x, y)]), loss=LOSS)
+    with pytest.raises(ValueError, match=r"for validation.*needed 2 times"):
+        network.fit(x, y, loss=LOSS, epochs=2, validation_data=(pair for pair in [(x, y)]))
+    with pytest.raises(ValueError, match=r"give \(x, y, weights\)"):
+        network.fit([(x, y)], loss=LOSS, sample_weight=np.ones(20))
+    assert network.step == 4
     with pytest.raises(ValueError, match="either every batch is"):
         deep(backend).fit([(x, y), (x, y, np.ones(20))], loss=LOSS)
 
@@ -463,6 +480,8 @@ WRONG = {
     "both": ({"validation_split": 0.1, "validation_data": ([[1, 2, 3]], [[1]])}, ValueError, "not both"),
     "validation shape": ({"validation_data": ([[1, 2]], [[1]])}, ValueError, "expected shape"),
     "validation": ({"validation_data": (1, 2, 3, 4)}, ValueError, "validation_data"),
+    "validation examples": ({"validation_data": ([[1, 2]], [[1]])}, ValueError, "validation data: x: expected shape"),
+    "weights to be split": ({"validation_split": 0.2, "sample_weight": np.ones(39)}, ValueError, r"x.*40.*\(39,\)"),
     "monitor": ({"callbacks": [xnn.EarlyStopping()]}, ValueError, "val_loss"),
     "penalty": ({"penalty": 0.1}, TypeError, r"xnn.L2\(1e-4\)"),
     "penalty class": ({"penalty": xnn.L2}, TypeError, r"write L2\("),
@@ -471,6 +490,7 @@ WRONG = {
     "negative weights": ({"sample_weight": -np.ones(40)}, ValueError, "0 or more"),
     "same names": ({"metrics": ["mse", "mse"]}, ValueError, "two values would be called 'mse'"),
     "class weights": ({"class_weight": [1.0]}, TypeError, "expected a dictionary"),
+    "words": ({"validation_data": (np.ones((2, 3)), ["no", "yes"])}, TypeError, "y: expected numbers.*return_inverse"),
 }
 
 

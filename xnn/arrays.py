@@ -364,17 +364,23 @@ def owner(x: object) -> type[Backend] | None:
     return found
 
 
-def to_numpy(x: Any) -> Any:
-    """x, an array of any library or numbers in lists, as a NumPy array on the host."""
+def to_numpy(x: Any, name: str = "") -> Any:
+    """x, an array of any library or numbers in lists, as a NumPy array on the host; errors call it by its name."""
     kind = owner(x)
     if kind is not None:
         return kind.to_numpy(x)
+    where = f"{name}: " if name else ""
     try:
         array = get_backend("numpy").xp.asarray(x)
     except ValueError as error:
-        raise ValueError(f"nested lists need rows of one length: {error}") from error
+        raise ValueError(f"{where}nested lists need rows of one length: {error}") from error
     if array.dtype.kind not in "biufc":
-        raise TypeError(f"expected numbers in an array or in nested lists; got {_describe(x)}")
+        hint = ""
+        if any(isinstance(value, str) for value in array.flat):
+            hint = "; words are to be numbered, as numpy.unique(words, return_inverse=True)[1] does"
+        elif hasattr(x, "astype"):  # a table with columns of several types
+            hint = "; if all in it are numbers: x.astype('float64')"
+        raise TypeError(f"{where}expected numbers in an array or in nested lists; got {_describe(x)}{hint}")
     return array
 
 
@@ -431,7 +437,7 @@ def _first_array(values: Any) -> Any:
 
 
 def _describe(x: object) -> str:
-    text = repr(x)
+    text = " ".join(repr(x).split())
     return f"{type(x).__name__} {text if len(text) < 60 else text[:57] + '...'}"
 
 
@@ -475,7 +481,10 @@ def unify(**arrays: Any) -> tuple[Any, ...]:
     device = array_api_compat.device(first)
     return (
         xp,
-        *(x if x is None or name in owners else xp.asarray(to_numpy(x), device=device) for name, x in arrays.items()),
+        *(
+            x if x is None or name in owners else xp.asarray(to_numpy(x, name), device=device)
+            for name, x in arrays.items()
+        ),
     )
 
 

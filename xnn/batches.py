@@ -51,7 +51,7 @@ def batch(
 def real(x: Any, name: str, backend: Backend, dtype: str) -> Array:
     """x as an array of the backend, of this type; only real numbers are taken."""
     if owner(x) is None:
-        x = to_numpy(x)
+        x = to_numpy(x, name)
     if not isdtype(namespace(x), x.dtype, ("bool", "integral", "real floating")):
         raise TypeError(f"{name}: expected real numbers; got an array of type {x.dtype}")
     return backend.asarray(x, dtype)

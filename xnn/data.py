@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import array_api_compat
 
-from xnn.arrays import Array, Backend, get_backend, owner, slices, to_numpy
+from xnn.arrays import Array, Backend, get_backend, owner, slices, to_numpy, unify
 from xnn.host import numpy
 from xnn.layers.base import Shape
 from xnn.losses import Loss
@@ -177,10 +177,21 @@ def source(network: Any, loss: Loss, x: Any, y: Any, weights: Any, check_finite:
     if y is None:
         if owner(x) is not None or not hasattr(x, "__iter__"):
             raise TypeError(f"y is missing; without it, x is an iterable of batches (x, y), not {type(x).__name__}")
+        if weights is not None:
+            raise ValueError("sample_weight needs x and y; for an iterable of batches give (x, y, weights)")
         return IterableData(x, prepare, backend, check_finite)
-    x, y, weights = (a if a is None or owner(a) is not None else to_numpy(a) for a in (x, y, weights))
+    x, y, weights = alike(x, y, weights)
     on_host = _is_mapped(x) or _is_mapped(y) or not (_is_elsewhere(x) or backend.fits(_size(network.dtype, x, y)))
     return ArrayData(x, y, weights, prepare, backend, check_finite, on_host)
+
+
+def alike(x: Any, y: Any, weights: Any) -> tuple[Any, Any, Any]:
+    """The columns as arrays of one library: lists and tables become those of the others', or NumPy's."""
+    given = {"x": x, "y": y, "sample_weight": weights}
+    if all(owner(column) is None for column in given.values()):
+        given["x"] = to_numpy(x, "x")
+    _, *found = unify(**given)
+    return found[0], found[1], found[2]
 
 
 def _is_elsewhere(x: Any) -> bool:
@@ -227,8 +238,11 @@ def split(x: Any, y: Any, weights: Any, share: float, given: Any) -> tuple[tuple
         raise ValueError("give validation_data or validation_split, not both")
     if y is None:
         raise ValueError("validation_split needs x and y; an iterable of batches cannot be split: use validation_data")
-    given_columns = [a if a is None or owner(a) is not None else to_numpy(a) for a in (x, y, weights)]
-    n = given_columns[0].shape[0]
+    given_columns = alike(x, y, weights)
+    shapes = [tuple(a.shape) for a in given_columns if a is not None]
+    if shapes[0] == () or len({shape[:1] for shape in shapes}) > 1:
+        raise ValueError(f"x, y and sample_weight need one row for each example; got the shapes {shapes}")
+    n = shapes[0][0]
     kept = int(n * (1.0 - share))
     if not 0 < kept < n:
         raise ValueError(f"validation_split={share} of {n} examples leaves none to train on or to validate with")
@@ -255,9 +269,12 @@ def class_weights(y: Any, weights: Any, table: Mapping[int, float]) -> Any:
             raise ValueError(f"class_weight: no example has the label {label!r}; the labels are {known}")
         each[chosen] = number(f"class_weight[{label!r}]", weight, "[0, inf)")
     if weights is not None:
-        each = each * to_numpy(weights)
+        own = to_numpy(weights, "sample_weight")
+        if own.shape != each.shape:
+            raise ValueError(f"sample_weight: expected shape {each.shape}, one for each example; got {own.shape}")
+        each = each * own
     kind = owner(y)
-    return each if kind is None or kind.name == "numpy" else each.tolist()
+    return each if kind is not None and kind.name == "numpy" else each.tolist()
 
 
 def moments(f: Callable[[Array], Array], data: ArrayData | IterableData) -> tuple[Any, Any]:

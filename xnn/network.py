@@ -10,7 +10,18 @@ import array_api_compat
 
 from xnn.anomaly import watch
 from xnn.arguments import as_dtype, as_layers, as_seed, as_shape
-from xnn.arrays import Array, Backend, get_backend, namespace, on_their_device, slices, their_device, to_numpy, unify
+from xnn.arrays import (
+    Array,
+    Backend,
+    get_backend,
+    namespace,
+    on_their_device,
+    owner,
+    slices,
+    their_device,
+    to_numpy,
+    unify,
+)
 from xnn.backprop import Check, backprop, feed_forward
 from xnn.batches import batch, like, real, shaped
 from xnn.data import chunk
@@ -204,8 +215,9 @@ class Network:
         ``None`` takes what needs little memory. x may be a NumPy memory map larger than the memory.
         """
         rows = self._chunk if batch_size is None else whole("batch_size", batch_size, 1)
-        if not hasattr(x, "shape"):
-            return self.forward(x)
+        if owner(x) is None:  # lists, or the table of a library that cuts it otherwise than an array
+            with self.backend.scope():
+                x = real(x, "x", self.backend, self.dtype)
         if len(x.shape) == 0 or x.shape[0] <= rows:
             return self.forward(x)
         pieces = [self.forward(x[piece, ...]) for piece in slices(0, x.shape[0], rows)]

@@ -149,10 +149,15 @@ def fit(
         data = source(network, loss, x, y, sample_weight, check_finite)
         validation = None
         if validation_data is not None:
-            validation = source(network, loss, *columns(validation_data), check_finite)
+            try:
+                validation = source(network, loss, *columns(validation_data), check_finite)
+            except (ValueError, TypeError) as error:
+                raise type(error)(f"validation data: {error}") from error
         names = ["loss", *(name for name, _ in measures)]
         names += [f"val_{name}" for name in names] if validation is not None else []
-        _check_run(data, epochs, int(not network.fitted), listeners, names)
+        _check_once(data, epochs + (not network.fitted), "the batches")
+        _check_once(validation, epochs, "the batches for validation")
+        _check_monitors(listeners, names)
         run = Run(
             network, loss, optimizer, epochs, data.samples, measures,
             penalty, clip_norm, clip_value, tol, stop_on, check_every,
@@ -285,15 +290,15 @@ def _check(network: Any, optimizer: Any, penalty: Any, stop_on: Any) -> None:
         raise ValueError("this network has nothing to learn: none of its layers has parameters")
 
 
-def _check_run(
-    data: ArrayData | IterableData, epochs: int, looks: int, listeners: list[Callback], names: list[str]
-) -> None:
-    """What can be known of the coming epochs before the first one."""
-    if isinstance(data, IterableData) and data.once and (epochs > 1 or looks):
+def _check_once(data: ArrayData | IterableData | None, times: int, what: str) -> None:
+    if isinstance(data, IterableData) and data.once and times > 1:
         raise ValueError(
-            "the batches come from a generator, which is used up after one time through; they are needed "
-            f"{epochs + looks} times: pass a list, or an object whose __iter__ starts anew"
+            f"{what} come from a generator, which is used up after one time through; they are needed "
+            f"{times} times: pass a list, or an object whose __iter__ starts anew"
         )
+
+
+def _check_monitors(listeners: list[Callback], names: list[str]) -> None:
     for listener in listeners:
         monitor = getattr(listener, "monitor", None)
         if monitor is not None and monitor not in names:
