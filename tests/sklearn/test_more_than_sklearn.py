@@ -12,6 +12,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier as Theirs
 from sklearn.preprocessing import scale
 
 import xnn
@@ -228,6 +229,42 @@ def test_a_backend_computes_the_same(backend):
 def test_settings_that_make_no_sense(settings, words):
     with pytest.raises(ValueError, match=words):
         MLPClassifier(**settings).fit(X, Y)
+
+
+def test_parameters_that_change_between_fits_take_effect():
+    model = MLPClassifier(**QUICK, batch_norm=True, warm_start=True).fit(X, Y)
+    before, norms = model.predict(X), [model.network_.buffers[f"1.running_{name}"] for name in ("mean", "var")]
+    model.set_params(activation="tanh", dropout=0.3, backend="array_api_strict", max_iter=1, learning_rate_init=1e-9)
+    model.fit(X, Y)
+    assert [type(layer).__name__ for layer in model.network_.layers] == [
+        "Dense",
+        "BatchNorm",
+        "Tanh",
+        "Dropout",
+        "Dense",
+    ]
+    assert model.network_.backend.name == "array_api_strict"
+    for name, norm in zip(("mean", "var"), norms, strict=True):  # what it has learned is not lost
+        assert np.abs(xnn.arrays.to_numpy(model.network_.buffers[f"1.running_{name}"]) - norm).max() < 0.5
+    assert (model.predict(X) == before).mean() > 0.8
+    network = model.network_
+    assert model.partial_fit(X, Y).network_ is network
+    model.set_params(batch_norm=False).partial_fit(X, Y)
+    assert len(model.network_.layers) == 4
+
+
+def test_another_activation_goes_on_as_in_scikit_learn():
+    models = [kind((8,), max_iter=3, random_state=0, warm_start=True) for kind in (MLPClassifier, Theirs)]
+    ours, theirs = (model.fit(X, Y).set_params(activation="tanh").fit(X, Y) for model in models)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-9)
+
+
+def test_units_are_whole_numbers():
+    for sizes in ((3, 2.5), (3, "a"), ((3,),)):
+        with pytest.raises(TypeError, match="hidden_layer_sizes: expected whole numbers"):
+            MLPClassifier(sizes).fit(X, Y)
+    for sizes in (np.asarray([3, 2]), np.int64(3)):
+        MLPClassifier(sizes, max_iter=1).fit(X, Y)
 
 
 def test_other_errors():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -14,9 +14,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from xnn.arrays import Array, Backend, namespace, owner, to_numpy
+from xnn.arrays import Array, Backend, get_backend, namespace, owner, to_numpy
 from xnn.host import ndarray, numpy
-from xnn.layers import Dense, Layer
+from xnn.layers import BatchNorm, Dense, Layer
 from xnn.losses import Loss
 from xnn.network import Network
 from xnn.run import Callback
@@ -97,7 +97,10 @@ class MLP(BaseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> None:
         sizes = self.hidden_layer_sizes
-        hidden = [int(units) for units in sizes] if isinstance(sizes, Iterable) else [int(sizes)]
+        hidden = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+        if not all(isinstance(units, Integral) for units in hidden):
+            raise TypeError(f"hidden_layer_sizes: expected whole numbers, such as (100, 50); got {sizes!r}")
+        hidden = [int(units) for units in hidden]
         if any(units <= 0 for units in hidden):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
@@ -114,6 +117,7 @@ class MLP(BaseEstimator):
                 f"not fit a network of the sizes {units}; fit with warm_start=False begins anew"
             )
         self._current()
+        self._follow()
         examples = Examples(X, y, self._targets(y, loss), weights)
         if self.solver == "lbfgs":
             fit_lbfgs(self, loss, examples)
@@ -164,18 +168,35 @@ class MLP(BaseEstimator):
             self._show()
         return self.network_
 
+    def _follow(self) -> None:
+        """Another network with the same weights, where the parameters that make it have changed since the last fit.
+
+        What the solver remembers is of the old one; what BatchNorm has learned goes on.
+        """
+        old = self.network_
+        moved = self.backend is not None and str(get_backend(self.backend)) != str(old.backend)
+        if old.layers == tuple(self._stack()) and not moved:
+            return
+        del self.network_
+        if hasattr(self, "_optimizer"):
+            del self._optimizer
+        new = self._current()
+        for i, k in zip(*(_places(network, BatchNorm) for network in (old, new)), strict=False):
+            new.set_parameters({f"{k}.{name}": old.parameters[f"{i}.{name}"] for name in ("weight", "bias")})
+            statistics = ("running_mean", "running_var")
+            new.set_buffers({f"{k}.{name}": old.buffers[f"{i}.{name}"] for name in statistics})
+
+    def _stack(self) -> Iterator[Layer]:
+        """The layers that the parameters of the estimator and the shapes of ``coefs_`` say."""
+        *hidden, outputs = (int(coef.shape[1]) for coef in self.coefs_)
+        activations = activations_of(self.activation, hidden)
+        return stack(hidden, activations, outputs, batch_norm=self.batch_norm, dropout=self.dropout)
+
     def _build(self) -> Network:
         """A network of the shapes of ``coefs_``; random_state gives its masks a seed, where it has any."""
-        inputs, hidden = self.coefs_[0].shape[0], [int(coef.shape[1]) for coef in self.coefs_[:-1]]
         return Network(
-            stack(
-                hidden,
-                activations_of(self.activation, hidden),
-                int(self.coefs_[-1].shape[1]),
-                batch_norm=self.batch_norm,
-                dropout=self.dropout,
-            ),
-            inputs=int(inputs),
+            self._stack(),
+            inputs=int(self.coefs_[0].shape[0]),
             backend=getattr(self, "_place", None) if self.backend is None else self.backend,
             dtype=str(self.coefs_[0].dtype).rpartition(".")[2],
             seed=int(self._random_state.randint(2**31 - 1)) if self.dropout else 0,
@@ -183,7 +204,7 @@ class MLP(BaseEstimator):
 
     def _names(self) -> list[str]:
         """The names of the coefs, then of the intercepts, in the network."""
-        dense = [i for i, layer in enumerate(self.network_.layers) if isinstance(layer, Dense)]
+        dense = _places(self.network_, Dense)
         return [f"{i}.{name}" for name in ("weight", "bias") for i in dense]
 
     def _show(self) -> None:
@@ -243,6 +264,11 @@ class MLP(BaseEstimator):
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
+
+
+def _places(network: Network, kind: type[Layer]) -> list[int]:
+    """Where layers of this kind stand in the network."""
+    return [i for i, layer in enumerate(network.layers) if isinstance(layer, kind)]
 
 
 def floats(X: Any) -> list[Any]:
