@@ -183,6 +183,9 @@ def test_what_cannot_be_predicted_is_told_in_one_line(run):
     fails(run, "text.csv, line 3, column 'länge': 'x' is no number", "predict", model, "text.csv")
     fails(run, "line 2, column 'place': 'sea' is no category", "predict", model, "strange.csv")
     assert run("predict", model, "strange.csv", "--unseen", "zeros")[0] == 0
+    write("gap.csv", ["länge", "place", "kind"], [""], ["wood"], ["moss"])
+    for command in ("predict", "evaluate"):  # neither has an option for it
+        fails(run, "1 of 1 rows there; fill it in, or train the network with --missing mean", command, model, "gap.csv")
     fails(run, "plain holds a network, but not what the columns", "predict", "plain", "p.csv")
     fails(run, "p.csv cannot be read as a safetensors file", "predict", "p.csv", "p.csv")
     fails(run, "nothing does not exist", "evaluate", "nothing", "p.csv")
@@ -246,6 +249,15 @@ def test_a_reader_that_has_seen_enough(run, tmp_path):
         shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (len(done.stdout.split()), done.stderr) == (2, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev/stdin")
+def test_rows_from_a_pipe(run, tmp_path):
+    line("line.csv", 60)
+    assert run("train", "line.csv", "--target", "y", *QUICK)[0] == 0
+    command = [sys.executable, "-m", "xnn", "predict", "model.safetensors"]
+    piped = subprocess.run([*command, "-"], input=(tmp_path / "line.csv").read_bytes(), capture_output=True, check=True)
+    assert piped.stdout.decode().splitlines() == run("predict", "model.safetensors", "line.csv")[1].splitlines()
 
 
 def test_on_every_backend(run, backend, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from xnn.arrays import to_numpy
-from xnn.cli.model import load_model
+from xnn.cli.model import REMEDY, load_model
 from xnn.cli.options import Parser, backend_of, common_options, table_of, table_options
 from xnn.cli.places import place
 from xnn.cli.report import check_picture, figures, picture
@@ -27,7 +27,7 @@ EXAMPLES = """\
 def arguments(parser: Parser) -> None:
     """The options."""
     parser.add_argument("model", help="the file that xnn train saved")
-    parser.add_argument("data", help="the file of rows: CSV, npz or Parquet")
+    parser.add_argument("data", help="the file of rows: CSV, npz or Parquet; - is a pipe")
     parser.add_argument("--picture", metavar="FILE", help="the confusion matrix, or predicted against true values")
     common_options(parser)
     table_options(parser)
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     image = check_picture(place(options.picture, options.data, options.model)) if options.picture else None
     network, encoding = load_model(options.model, backend_of(options))
     table = table_of(options)
-    complete = encoding.complete(table)
+    complete = encoding.complete(table, REMEDY)
     data = encoding.dataset(complete)
     outputs = to_numpy(network.predict(data.x))
     left_out = f" ({len(table) - len(complete)} more lack a value)" if len(complete) < len(table) else ""

@@ -13,11 +13,12 @@ from xnn.host import ndarray, numpy
 from xnn.layers import LAYERS, Dense, Dropout, Layer, Standardize
 from xnn.network import Network
 
-__all__ = ["ACTIVATIONS", "load_model", "precision", "probabilities", "rescale", "stack", "with_table"]
+__all__ = ["ACTIVATIONS", "REMEDY", "load_model", "precision", "probabilities", "rescale", "stack", "with_table"]
 
 ACTIVATIONS = (
     "relu", "tanh", "sigmoid", "gelu", "silu", "elu", "selu", "leakyrelu", "prelu", "softplus", "hardtanh", "identity",
 )  # fmt: skip
+REMEDY = "fill it in, or train the network with --missing mean"  # for a value that a trained network lacks
 _KEY = "table"  # of the notes of a network: how its inputs and outputs are columns
 
 

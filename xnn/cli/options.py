@@ -104,9 +104,9 @@ def table_options(parser: Parser) -> None:
 
 
 def table_of(options: argparse.Namespace) -> Table:
-    """The table in the file ``options.data``."""
+    """The table in the file ``options.data``; ``-`` is what comes through a pipe."""
     return read_table(
-        options.data,
+        "/dev/stdin" if options.data == "-" else options.data,
         delimiter="\t" if options.delimiter in ("\\t", "tab") else options.delimiter,
         decimal=options.decimal,
         header=False if options.no_header else None,

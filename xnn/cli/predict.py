@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from xnn.arrays import to_numpy
 from xnn.atomic import replacing
-from xnn.cli.model import load_model, probabilities
+from xnn.cli.model import REMEDY, load_model, probabilities
 from xnn.cli.options import Parser, backend_of, choice, common_options, names, table_of, table_options
 from xnn.cli.places import place
 from xnn.datasets.encoding import Encoding
@@ -36,7 +36,7 @@ EXAMPLES = """\
 def arguments(parser: Parser) -> None:
     """The options."""
     parser.add_argument("model", help="the file that xnn train saved")
-    parser.add_argument("data", help="the file of rows: CSV, npz or Parquet")
+    parser.add_argument("data", help="the file of rows: CSV, npz or Parquet; - is a pipe")
     parser.add_argument("--output", metavar="FILE", help="a CSV file for the predictions (default: they are printed)")
     parser.add_argument("--probabilities", action="store_true", help="of each class, in columns target=class")
     parser.add_argument("--keep", type=names, default=[], metavar="A,B", help="columns of the data to put before them")
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     columns = {name: column for name, column in table.columns.items() if name != encoding.target}
     needed = replace(encoding, missing="mean" if encoding.missing == "mean" else "error")
     rows = replace(table, columns=columns)
-    x = needed.inputs(needed.complete(rows), unseen=options.unseen)
+    x = needed.inputs(needed.complete(rows, REMEDY), unseen=options.unseen)
     outputs = to_numpy(network.predict(x))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")

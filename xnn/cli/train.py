@@ -37,7 +37,7 @@ EXAMPLES = """\
 
 def arguments(parser: given.Parser) -> None:
     """The options, in groups."""
-    parser.add_argument("data", help="the file: CSV, npz or Parquet")
+    parser.add_argument("data", help="the file: CSV, npz or Parquet; - is a pipe")
     parser.add_argument("--target", metavar="NAME", help="the column to predict")
     parser.add_argument(
         "--output", metavar="FILE", default="model.safetensors", help="the network (default: %(default)s)"

@@ -14,6 +14,7 @@ from xnn.host import ndarray, numpy
 __all__ = ["MISSING_VALUES", "Encoding", "Feature"]
 
 MISSING_VALUES = ("error", "drop", "mean")
+_REMEDY = "have such rows left out (option missing: drop), or the mean put in its place (missing: mean)"
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,10 @@ class Encoding:
             return table.numbers(name)
         return _codes(table, name, table.labels(name), self.classes, "class", "error")
 
-    def complete(self, table: Table) -> Table:
+    def complete(self, table: Table, remedy: str = _REMEDY) -> Table:
         """The rows that have what is needed: all of them, or an error, or those that are left, as ``missing`` says.
+
+        The error ends with ``remedy``: what can be done about a missing value.
 
         Raises:
             FileError: for a missing value that must not be, and where no row is left.
@@ -105,8 +108,7 @@ class Encoding:
             if self.missing == "error" and missing.any():
                 raise FileError(
                     f"{table.where(int(missing.argmax()), name)}: the value is missing, as it is in {missing.sum()} "
-                    f"of {len(table)} rows there; have such rows left out (option missing: drop), or the mean put in "
-                    "its place (missing: mean)"
+                    f"of {len(table)} rows there; {remedy}"
                 )
             lacks |= missing
         if lacks.all():

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from xnn.datasets.encoding import MISSING_VALUES, Encoding, Feature
-from xnn.datasets.table import Table, is_number, known
+from xnn.datasets.table import Table, has_comma, is_number, known
 from xnn.errors import FileError
 from xnn.host import numpy
 
@@ -83,6 +83,8 @@ def _target(table: Table, name: str, task: str | None) -> tuple[tuple[str, ...],
         rows.numbers(name)  # raises for a text among them
         return (), f"{name!r} is a number: regression"
     values = numpy.unique(rows.numbers(name)) if numeric else numpy.unique(rows.texts(name))
+    if task is None and not numeric:
+        _no_commas(f"{table.source}: the column {name!r}", values.tolist(), "classes (option task)")
     few = len(values) <= min(_CLASSES, len(rows) // 3)
     if task is None and numeric and not (few and (values == numpy.floor(values)).all()):
         unless = " (unless the option task says classification)" if len(values) <= _CLASSES else ""
@@ -113,17 +115,24 @@ def _categories(table: Table, name: str, most: int, forced: bool) -> tuple[str, 
             f"{column} holds dates or times such as {found[0]!r}, which are neither numbers nor categories; put "
             "numbers in their place (the year, the day of the year), or leave it out (option ignore)"
         )
-    if not forced and all(is_number(text.replace(",", ".")) for text in found):
-        raise FileError(
-            f"{column} holds numbers with a comma such as {found[0]!r}; say so (option decimal), or have it taken for "
-            "categories (option text)"
-        )
+    if not forced:
+        _no_commas(column, found, "categories (option text)")
     if len(found) > most:
         raise FileError(
             f"{column} has {len(found)} different texts such as {found[0]!r}, more than {most}; leave it out "
             "(option ignore), or allow so many categories (option max-categories)"
         )
     return tuple(found)
+
+
+def _no_commas(column: str, texts: list[str], else_taken_for: str) -> None:
+    """Raise FileError where all of the texts are numbers, some of them with a comma."""
+    if all(is_number(text) or has_comma(text) for text in texts):
+        shown = next(filter(has_comma, texts), texts[0])
+        raise FileError(
+            f"{column} holds numbers with a comma such as {shown!r}; if it is the decimal point, say so (option "
+            f"decimal); if it parts thousands, remove it; or have the column taken for {else_taken_for}"
+        )
 
 
 def _mostly_numbers(table: Table, name: str) -> bool:

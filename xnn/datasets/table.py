@@ -10,7 +10,7 @@ from typing import Any
 from xnn.errors import FileError
 from xnn.host import ndarray, numpy
 
-__all__ = ["MISSING", "Table", "as_column", "is_number", "known"]
+__all__ = ["MISSING", "Table", "as_column", "has_comma", "is_number", "known"]
 
 #: Texts that stand for a missing value: those of pandas, and the question mark of the UCI repository.
 MISSING = frozenset(
@@ -75,7 +75,8 @@ class Table:
         numbers = column if column.dtype.kind == "f" else _parsed(column)
         if numbers is None:
             row, text = next((i, text) for i, text in enumerate(column.tolist()) if text and not is_number(text))
-            raise FileError(f"{self.where(row, name)}: {text!r} is no number")
+            comma = "; if the comma is its decimal point, say so (option decimal)" if has_comma(text) else ""
+            raise FileError(f"{self.where(row, name)}: {text!r} is no number{comma}")
         infinite = numpy.isinf(numbers)
         if infinite.any():
             raise FileError(f"{self.where(int(infinite.argmax()), name)}: the number must be finite")
@@ -104,6 +105,8 @@ def known(name: str, names: Sequence[str], what: str) -> str:
     near = get_close_matches(name, names, 3) or get_close_matches(name.lower(), [n for n in names if n.islower()], 3)
     near = near or [other for other in names if other.lower() == name.lower()]
     listed = ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    if len(names) == 1:
+        listed += " alone; if it is several, say what stands between them (option delimiter)"
     raise ValueError(
         f"{what} {name!r}; " + (f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are: {listed}")
     )
@@ -129,6 +132,11 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return "_" not in text
+
+
+def has_comma(text: str) -> bool:
+    """Whether a cell reads as a number once its comma is a point: 3,14."""
+    return "," in text and is_number(text.replace(",", "."))
 
 
 def _parsed(texts: ndarray) -> ndarray | None:
