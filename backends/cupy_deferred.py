@@ -89,7 +89,9 @@ class Deferred:
     def T(self) -> Any:
         return Deferred("T", (self,), self.shape[::-1], self.char) if len(self.shape) == 2 else defer(self.now.T)
 
-    mT = T
+    @property
+    def mT(self) -> Any:
+        return self.T if len(self.shape) == 2 else defer(_xp.matrix_transpose(self.now))
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         from xnn.backends.cupy_recorder import namespace
@@ -148,6 +150,9 @@ class Deferred:
 
     def __pow__(self, other: Any) -> Any:
         return power(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return power(other, self)
 
     def __matmul__(self, other: Any) -> Any:
         return matmul(self, other)

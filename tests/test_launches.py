@@ -345,6 +345,9 @@ def test_a_deferred_array_is_an_array_for_those_who_do_not_know():
     assert (cupy.sqrt(d).get() == np.sqrt(2 * a)).all()
     assert (cupy.asarray(d).get() == 2 * a).all()
     assert ((CUPY.asarray(a) + d).now.get() == 3 * a).all()
+    assert scaled_error((3.0**d).now.get(), 3.0 ** (2 * a)) < 1e-15
+    d3 = CUPY.defer(CUPY.asarray(np.arange(8.0).reshape(2, 2, 2))) * 2.0
+    assert (d3.mT.now.get() == np.swapaxes(d3.now.get(), 1, 2)).all()
     before = d
     d += 1.0
     assert (d.now.get() == 2 * a + 1).all()

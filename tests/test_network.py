@@ -210,6 +210,16 @@ def test_a_layer_of_ones_own(backend, xy):
         np.testing.assert_allclose(float(gradients[name]), (costs[0] - costs[1]) / (2 * step), rtol=1e-7)
 
 
+def test_per_example_gradients_of_examples_with_several_axes(backend, rng):
+    layers = [xnn.Dense(4), xnn.LayerNorm(), xnn.Dense(3, bias=False), xnn.Flatten()]
+    network = xnn.Network(layers, inputs=(4, 2), backend=backend, dtype="float64", seed=2)
+    x, y, loss = rng.normal(size=(4, 4, 2)), rng.normal(size=(4, 12)), xnn.SquaredError()
+    each = network.gradients(x, y, loss, per_example=True)[1]
+    for i in range(4):
+        for name, alone in network.gradients(x[i : i + 1], y[i : i + 1], loss)[1].items():
+            np.testing.assert_allclose(backend.to_numpy(each[name])[i], backend.to_numpy(alone), rtol=1e-12, atol=1e-13)
+
+
 def test_per_example_gradients_and_weights(backend, xy):
     network = xnn.Network(
         [xnn.Dense(3), xnn.LayerNorm(), xnn.PReLU(), xnn.Dense(2)], inputs=3, backend=backend, dtype="float64", seed=2
