@@ -71,6 +71,8 @@ def _rebuild(tree: Any, new: Iterator[Any]) -> Any:
         return next(new)
     if isinstance(tree, (list, tuple)):
         every = [next(new) if _is_array(x) else _rebuild(x, new) for x in tree]
+        if hasattr(tree, "_make"):  # a tuple with names
+            return tree._make(every)
         return tuple(every) if isinstance(tree, tuple) else every
     return {key: next(new) if _is_array(x) else _rebuild(x, new) for key, x in tree.items()}
 

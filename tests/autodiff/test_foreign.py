@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from references import scaled_error
@@ -59,7 +61,12 @@ OF_SAMPLES = """
     np.einsum('i,i',[1.,2.,3.],x); np.matmul([[1.,2.,3.]],x); [1.,2.,3.]@x; np.kron([1,2],x); np.inner(x,[1,2,3]);
     np.linalg.solve([[2.,0,0],[0,1,0],[0,0,1]],x); np.maximum([1,0,1],x); x*[1,2,3]; [1,2,3]-x; x[[0,2,0]];
     x.sum(None); np.linalg.svd(np.outer(x,c)+M,compute_uv=False); np.hstack([1.,x]); np.stack([x,[1,2,3]]);
-    np.where(x>0.5,x,[1,2,3]);
+    np.where(x>0.5,x,[1,2,3]); np.percentile(x,[25,75]); np.quantile(np.outer(x,c),(0.2,0.7),axis=1,method='linear');
+    np.correlate(x[:2],c,'same'); np.correlate(x[:2],c,'full'); np.diff(x,prepend=0.); np.diff(x,append=[1.]);
+    np.diff(np.outer(x,c),axis=0,prepend=x[0]); np.cumulative_sum(x,include_initial=True); np.full(3,x[0],like=x);
+    np.full((2,2),3.,like=x)*x[0]; np.linspace(x[0],x[1]); np.angle(x+1j*c); np.angle(x+1j*c,deg=True);
+    x[np.where(x>0.5)]; x[np.nonzero(x>0.5)]; x[np.ix_([0,2])]; x[x.argsort()]; x[x.nonzero()]; x.any()*x;
+    x.conjugate(); np.fmax(x,[np.nan,0.,2.]); np.fmin([np.nan,0.,2.],x); np.zeros_like(x,shape=(2,3))+x;
 """
 OF_MATRICES = """
     np.trace(x); np.diag(x); np.diagonal(x); np.linalg.inv(x); np.linalg.det(x); np.linalg.solve(x,c);
@@ -76,6 +83,10 @@ OF_MATRICES = """
     x.mean(1); x.swapaxes(0,1); x.dot(x); x.transpose(1,0); np.swapaxes(x,0,1); np.outer(x[0],x[1]);
     np.average(x,axis=0,weights=c); np.linalg.norm(x,axis=0,keepdims=True); np.einsum('ij->',x);
     np.einsum('ij->i',x); np.inner(x,x); np.repeat(x,2,axis=0); np.split(x,3,axis=0)[1]; np.cov(x);
+    np.add.reduce(x,axis=None); np.ravel(x,order='F'); np.reshape(x,(1,9),order='F'); np.reshape(x,[9,1]); x.ravel('F');
+    x.flatten(order='F'); x.T.reshape(9,order='F'); np.fft.fft2(x).imag; np.fft.irfft2(np.fft.rfft2(x,s=(3,4)));
+    np.fft.ifft2(x,norm='ortho').real; np.linalg.qr(x,mode='r'); np.linalg.pinv(x,rcond=1e-10);
+    np.linalg.tensordot(x,M,axes=1);
     np.linalg.cholesky(x @ x.T); np.linalg.eigvalsh(x + x.T); np.linalg.eigh(x + x.T)[0]; np.mod(x, 7.0);
 """
 OF_CUBES = """
@@ -104,6 +115,9 @@ REFUSED = """
     np.trim_zeros(x); np.unique(x); np.unwrap(x); np.vsplit(x,3)[0];
     np.sin(x, out=c); np.sin(x, where=c > 0.5); np.sum(x, out=c); np.sum(x, initial=1.0); np.mean(x, where=c > 0.5);
     np.add.at(x, 0, 1.0); np.add.reduceat(x, [0, 1]); np.dot(x, c, c); np.max(x, initial=0.0); np.exp.at(x, 0);
+    np.histogram(c, weights=x)[0]; np.cov(x, aweights=c); np.average(x, returned=True)[0];
+    np.quantile(x, 0.5, method="hazen");
+    np.linalg.eigvalsh(x @ x.T, UPLO="U"); x.ravel("K"); np.frompyfunc(math.erf, 1, 1)(x);
     np.pad(x, 1, mode="edge"); int(x[0]); bool(x[0]); complex(x[0]); x.item(0); x.tolist(); np.save("/dev/null", x);
     [1, 2, 3][x[0]]; np.put(x, 0, 1.0); np.copyto(x, c); np.copyto(c, x);
 """
@@ -144,8 +158,26 @@ def test_functions_of_numpy(rng, text, x):
 def test_what_would_cut_a_derivative_is_refused(e):
     x = M if "linalg" in e or "vsplit" in e or "..." in e or "axis=0" in e else V
     with pytest.raises((Derivative, TypeError), match="derivative") as caught:
-        grad(lambda x: np.sum(eval(e, {"np": np, "x": x, "c": C.copy()})) + x[0])(x)
+        grad(lambda x: np.sum(eval(e, {"np": np, "x": x, "c": C.copy(), "math": math})) + x[0])(x)
     assert len(str(caught.value)) > 30
+
+
+@pytest.mark.parametrize("e", ["np.vdot(x, d)", "np.vdot(d, x)", "np.vdot(x, x)", "np.cov(np.vstack([x, d]))"])
+def test_functions_of_complex_numbers(rng, e):
+    x, d, v = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+
+    def f(x):
+        return eval(e, {"np": np, "x": x, "d": d})
+
+    y, tangent = jvp(f, x, v)
+    np.testing.assert_allclose(y, f(x), rtol=1e-12)
+    np.testing.assert_allclose(tangent, differences(f, x, v), rtol=1e-9, atol=1e-9)
+
+
+def test_not_a_number_goes_where_numpy_has_it():
+    for x in (np.array([1.0, np.nan, 2.0]), V):
+        for f in (np.median, lambda x: np.max(np.fmax(x, 0.0)), lambda x: np.percentile(x, 30)):
+            np.testing.assert_allclose(jvp(f, x, x)[0], f(x), rtol=1e-15)
 
 
 def test_numpy_scalars_and_arrays_on_the_left():

@@ -7,6 +7,7 @@ import gc
 import math
 import threading
 import weakref
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -528,3 +529,35 @@ def test_against_jax(rng):
     assert scaled_error(grad(own)(x), jax.grad(theirs)(x)) < 1e-12
     assert scaled_error(hessian(own)(x), jax.hessian(theirs)(x)) < 1e-12
     assert np.sum(grad(own)(x) * v) == pytest.approx(jvp(own, x, v)[1], rel=1e-12)
+
+
+def test_results_that_are_no_arrays(backend):
+    x = backend.asarray([1.0, 2.0], "float64")
+    assert backend.to_numpy(grad(lambda x: 3.0)(x)).tolist() == [0.0, 0.0]
+    y, slope = jvp(lambda x: {"sum": backend.xp.sum(x) if x is None else x[0] * x[1], "one": 1}, x, x)
+    assert [float(a) for a in (y["sum"], y["one"], slope["sum"], slope["one"])] == [2.0, 1.0, 4.0, 0.0]
+    with pytest.raises(TypeError, match="its result is a NoneType"):
+        jacobian(lambda x: None)(x)
+    with pytest.raises(TypeError, match=r"its result\['b'\] is a str"):
+        vjp(lambda x: {"a": x, "b": "b"}, x)
+    with pytest.raises(TypeError, match="the function gave a tuple"):
+        derivative(lambda x: (x, x))(x)
+
+
+def test_argnums_name_arguments_by_position():
+    with pytest.raises(ValueError, match="argument 1 of a call with 1 by position"):
+        grad(lambda x: x, argnums=1)(1.0)
+    with pytest.raises(ValueError, match="argument 0 of a call with 0 by position"):
+        grad(lambda x: x)(x=1.0)
+
+
+def test_tuples_with_names_stay_such():
+    Line = namedtuple("Line", "slope offset")
+    found = grad(lambda line: line.slope * 3.0 + line.offset)(Line(np.asarray(2.0), np.asarray(1.0)))
+    assert found == Line(3.0, 1.0)
+    assert isinstance(found, Line)
+
+
+def test_numbers_can_be_printed_on_the_way(capsys):
+    grad(lambda x: (print(f"{x:.2f}"), x * x)[1])(np.asarray(2.0))
+    assert capsys.readouterr().out == "2.00\n"

@@ -39,7 +39,7 @@ def sign(xp: Any, x: Array, /) -> Array:
 
 
 def linspace(
-    xp: Any, start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True
+    xp: Any, start: Any, stop: Any, /, num: int = 50, *, dtype: Any = None, device: Any = None, endpoint: bool = True
 ) -> Array:
     """(1 − t) x₀ + t x₁ for evenly spaced t."""
     end = next(a for a in (start, stop) if hasattr(a, "dtype"))

@@ -21,16 +21,20 @@ __all__ = ["function", "ufunc"]
 _NAMES = {
     "absolute": "abs", "fabs": "abs", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
     "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "power": "pow", "float_power": "pow",
-    "true_divide": "divide", "mod": "remainder", "conjugate": "conj", "fmax": "maximum", "fmin": "minimum",
+    "true_divide": "divide", "mod": "remainder", "conjugate": "conj",
     "concatenate": "concat", "amax": "max", "amin": "min",
 }  # fmt: skip
 _REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
 _ACCUMULATIONS = {"add": "cumulative_sum", "multiply": "cumulative_prod"}
-_REFUSED = {"out", "where", "initial", "casting", "subok", "like"}
-_ARRAYS = {"a", "b", "x", "x1", "x2", "v", "fp", "xp", "y", "arr", "values", "weights"}  # which may be lists
-_KEYWORDS = {"axis": "axis", "keepdims": "keepdims", "dtype": "dtype", "ddof": "correction", "correction": "correction",
-             "k": "k", "offset": "offset", "n": "n", "ord": "ord",
-             "s": "s", "axes": "axes", "norm": "norm"}  # fmt: skip
+#: Arguments that may be lists.
+_ARRAYS = {"a", "append", "arr", "b", "fp", "prepend", "v", "values", "weights", "x", "x1", "x2", "xp", "y"}
+#: Arguments with a default that the standard's functions have, too, under NumPy's name -> the standard's.
+_OPTIONS = {
+    **{name: name for name in (
+        "axes", "axis", "correction", "decimals", "dtype", "endpoint", "include_initial", "k", "keepdims", "mode", "n",
+        "norm", "num", "offset", "ord", "s", "shape", "side", "upper")},
+    "ddof": "correction", "rcond": "rtol", "rtol": "rtol",
+}  # fmt: skip
 
 
 def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
@@ -40,7 +44,7 @@ def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dic
         like = next(a for a in args if hasattr(a, "device"))
         args = tuple(_of_list(xp, a, like) for a in args)
     if options:
-        options = {key: value for key, value in options.items() if value is not None}
+        options = {key: value for key, value in options.items() if value is not None or key == "axis"}
     if method == "outer" and not options and len(args) == 2:
         a, b = args
         args = (xp.reshape(a, (*a.shape, *(1,) * b.ndim)), b)
@@ -58,7 +62,10 @@ def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dic
         raise Derivative(f"numpy.{name}{_with(options)} has no derivative; leave such arguments out")
     if name in FUNCTIONS:
         return FUNCTIONS[name](xp, *args)
-    return getattr(xp, _NAMES.get(name, name))(*args)
+    found = getattr(xp, _NAMES.get(name, name), None)
+    if found is None:  # such as those of scipy.special
+        raise Derivative(f"{name} has no derivative here; give it a rule by xnn.autodiff.custom")
+    return found(*args)
 
 
 def _of_list(xp: Any, a: Any, like: Any) -> Any:
@@ -74,6 +81,7 @@ def function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any
     if called.__name__ in ("array", "asarray"):
         return xp.asarray(*args, device=like.device, **{"copy": called.__name__ == "array" or None, **options})
     if called.__name__ in ("zeros", "ones", "empty", "full"):
+        options = {key: value for key, value in options.items() if key not in ("order", "device")}
         made = getattr(xp, called.__name__)(*args, **options, device=like.device)
         return made if isinstance(made, Traced) else _to_fill(xp, made, like)
     y = _function(xp, called, args, options, like)
@@ -89,31 +97,41 @@ def _to_fill(xp: Any, y: Array, like: Any) -> Array:
 
 def _function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any], like: Any) -> Any:
     name, parameters = called.__name__, _signature(called).parameters
-    given = {  # without what is None by default; of another default None says something else
+    given = {  # without what is said by default
         key: value
         for key, value in _signature(called).bind(*args, **options).arguments.items()
-        if value is not None or parameters[key].default is not None
+        if value is not parameters[key].default
     }
     given.update(given.pop("kwargs", {}))
     for key in _ARRAYS.intersection(given):
         given[key] = _of_list(xp, given[key], like)
     if name in ("concatenate", "stack", "concat"):
         given["arrays"] = [_of_list(xp, a, like) for a in given["arrays"]]
-    refused = [key for key in given if key in _REFUSED]
-    if name == "sum" and refused == ["where"]:
-        given["a"], refused = xp.where(given.pop("where"), given["a"], 0.0), []
-    if refused:
-        raise Derivative(f"numpy.{name}{_with(refused)} has no derivative here; leave such arguments out")
+    if name == "sum" and "where" in given:
+        given["a"] = xp.where(given.pop("where"), given["a"], 0.0)
     inner = called.__module__.rpartition(".")[2]
-    if name in _SPECIAL and not (inner == "linalg" and name in ("trace", "diagonal", "outer")):  # the standard's own
+    if name in _SPECIAL and not (inner == "linalg" and name in _OF_STANDARD):
+        known = _signature(_SPECIAL[name]).parameters
+        if "options" not in known:
+            _refuse(name, [key for key in given if key not in known])
         return _SPECIAL[name](xp, **given)
     whole = getattr(xp, inner) if inner in ("linalg", "fft") else xp
-    positional = [value for key, value in given.items() if key not in _KEYWORDS]
-    keywords = {_KEYWORDS[key]: value for key, value in given.items() if key in _KEYWORDS}
+    keywords = {key: value for key, value in given.items() if _has_default(parameters, key)}
+    _refuse(name, [key for key in keywords if key not in _OPTIONS])
     found = getattr(whole, _NAMES.get(name, name), None)
     if found is None:
         raise Derivative(f"numpy.{name} has no derivative here; write it with the functions of xnn's namespace")
-    return found(*positional, **keywords)
+    positional = [value for key, value in given.items() if key not in keywords]
+    return found(*positional, **{_OPTIONS[key]: value for key, value in keywords.items()})
+
+
+def _refuse(name: str, arguments: list[str]) -> None:
+    if arguments:
+        raise Derivative(f"numpy.{name}{_with(arguments)} has no derivative here; leave such arguments out")
+
+
+def _has_default(parameters: Any, key: str) -> bool:
+    return key not in parameters or parameters[key].default is not inspect.Parameter.empty
 
 
 @cache
@@ -168,9 +186,22 @@ def _inner(xp: Any, a: Array, b: Array) -> Array:
     return xp.tensordot(a, b, axes=((-1,), (-1,)))
 
 
-def _clip(xp: Any, a: Array, a_min: Any = None, a_max: Any = None, **bounds: Any) -> Array:
-    return xp.clip(a, bounds.get("min", a_min), bounds.get("max", a_max))
+def _clip(xp: Any, a: Array, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any = None) -> Array:
+    return xp.clip(a, a_min if min is None else min, a_max if max is None else max)
 
+
+def _reshape(xp: Any, a: Array, shape: Any, order: str = "C") -> Array:
+    """In the order of C, or with the first axis fastest, "F"."""
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if order == "F":
+        return _transpose(xp, xp.reshape(_transpose(xp, a), shape[::-1]))
+    if order != "C":
+        raise Derivative(f"order={order!r} has no derivative here; take 'C' or 'F'")
+    return xp.reshape(a, shape)
+
+
+#: What numpy.linalg has in the form of the standard, and numpy in another one.
+_OF_STANDARD = ("trace", "diagonal", "outer", "tensordot")
 
 _SPECIAL: dict[str, Any] = {
     **FUNCTIONS,
@@ -191,13 +222,12 @@ _SPECIAL: dict[str, Any] = {
         _matrices(xp, a, axis1, axis2), offset=offset
     ),
     "outer": lambda xp, a, b: xp.linalg.outer(xp.reshape(a, (-1,)), xp.reshape(b, (-1,))),
-    "ravel": lambda xp, a, order="C": xp.reshape(a, (-1,)),
+    "reshape": _reshape,
+    "ravel": lambda xp, a, order="C": _reshape(xp, a, -1, order),
     "where": lambda xp, condition, x, y: xp.where(condition, x, y),
-    "reshape": lambda xp, a, shape, order="C", copy=None: xp.reshape(
-        a, shape if isinstance(shape, tuple) else (shape,)
-    ),
+    "qr": lambda xp, a, mode="reduced": xp.linalg.qr(a).R if mode == "r" else xp.linalg.qr(a, mode=mode),
     "shape": lambda xp, a: tuple(a.shape),
     "ndim": lambda xp, a: a.ndim,
     "size": lambda xp, a, axis=None: math.prod(a.shape) if axis is None else a.shape[axis],
-    "result_type": lambda xp, **o: xp.result_type(*o["arrays_and_dtypes"]),
+    "result_type": lambda xp, arrays_and_dtypes: xp.result_type(*arrays_and_dtypes),
 }

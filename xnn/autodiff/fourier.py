@@ -88,6 +88,16 @@ def _1(name: str) -> Any:
     return transform
 
 
+def _2(name: str) -> Any:
+    transform_n = _n(name)
+
+    def transform(xp: Any, x: Array, /, *, s: Any = None, axes: Any = (-2, -1), norm: str = "backward") -> Array:
+        """NumPy's, over the last two axes."""
+        return transform_n(xp, x, s=s, axes=axes, norm=norm)
+
+    return transform
+
+
 def _hfft(xp: Any, x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Array:
     """The transform of a signal whose spectrum is real, given by its first half."""
     return _1("irfftn")(xp, xp.conj(x), n=n, axis=axis, norm=_DUAL[norm or "backward"])
@@ -110,6 +120,7 @@ def _shift(sign: int) -> Any:
 FOURIER: dict[str, Any] = {
     **{name: _n(name) for name in _RULES},
     **{name: _1(f"{name}n") for name in ("fft", "ifft", "rfft", "irfft")},
+    **{f"{name}2": _2(f"{name}n") for name in ("fft", "ifft", "rfft", "irfft")},
     "hfft": _hfft,
     "ihfft": _ihfft,
     "fftshift": _shift(1),

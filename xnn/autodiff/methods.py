@@ -51,7 +51,8 @@ class Methods:
     max = _method("max", "axis", "out", "keepdims")
     min = _method("min", "axis", "out", "keepdims")
     prod = _method("prod", "axis", "dtype", "out", "keepdims")
-    argmax, argmin = _of_numpy("argmax"), _of_numpy("argmin")
+    argmax, argmin, argsort, searchsorted = map(_of_numpy, ("argmax", "argmin", "argsort", "searchsorted"))
+    any, all, nonzero = map(_of_numpy, ("any", "all", "nonzero"))
 
     dot, std, var, trace, repeat, take = map(_of_numpy, ("dot", "std", "var", "trace", "repeat", "take"))
     cumsum, cumprod, clip, squeeze, swapaxes = map(_of_numpy, ("cumsum", "cumprod", "clip", "squeeze", "swapaxes"))
@@ -64,16 +65,15 @@ class Methods:
 
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Array:
         """x.reshape(2, 3) or x.reshape((2, 3))."""
-        _usual(order)
-        return self.level.recording.reshape(self, tuple(shape[0] if isinstance(shape[0], (tuple, list)) else shape))
+        return _reshape(self, shape[0] if isinstance(shape[0], (tuple, list)) else shape, order)
 
     def ravel(self, order: str = "C") -> Array:
         """All entries along one axis."""
-        return self.reshape(-1, order=order)
+        return _reshape(self, -1, order)
 
     def flatten(self, order: str = "C") -> Array:
         """The same, never a view."""
-        return self.reshape(-1, order=order).copy()
+        return _reshape(self, -1, order).copy()
 
     def sort(self, axis: int = -1, kind: Any = None) -> None:
         """Sort the entries in place."""
@@ -82,7 +82,6 @@ class Methods:
 
     def astype(self, dtype: Any, order: str = "K", copy: bool = True) -> Array:
         """The numbers in another type."""
-        _usual(order)
         return self if not copy and self.dtype == dtype else self.level.recording.astype(self, dtype)
 
     def copy(self) -> Any:
@@ -93,7 +92,7 @@ class Methods:
         """The conjugate."""
         return self.level.recording.conj(self)
 
+    conjugate = conj
 
-def _usual(order: str) -> None:
-    if order not in ("C", "A", "K"):
-        raise NotImplementedError(f"order={order!r} has no derivative here; transpose before and after")
+
+_reshape = _of_numpy("reshape")

@@ -29,7 +29,7 @@ from xnn.autodiff.levels import Forward
 from xnn.autodiff.lifting import answering
 from xnn.autodiff.recording import recording
 from xnn.autodiff.rule import is_complex
-from xnn.autodiff.tape import Tape, floats, like, ones, zeros
+from xnn.autodiff.tape import Tape, floats, like, ones, results, zeros
 from xnn.autodiff.tracing import Traced
 from xnn.autodiff.watching import forward_level
 
@@ -38,7 +38,7 @@ __all__ = ["derivative", "derivatives", "grad", "jvp", "linearize", "value_and_g
 
 def _scalar(tape: Tape) -> Array:
     """The result of a function whose gradient is wanted: one number."""
-    if trees.is_structure(tape.result) or not hasattr(tape.y[0], "shape"):
+    if trees.is_structure(tape.result):
         what = type(tape.result).__name__
         raise TypeError(f"a gradient is that of one number; the function gave a {what}: take vjp or jacobian")
     y = tape.y[0]
@@ -126,7 +126,7 @@ def _forward(f: Any, x: Any, arrays: Sequence[Array], marks: Sequence[Any]) -> t
         result = f(trees.rebuild(x, [level.argument(a, m) for a, m in zip(arrays, marks, strict=True)]))
     finally:
         level.open = False
-    return result, trees.leaves(result), level
+    return result, results(result, arrays[0]), level
 
 
 def _parts(y: Any, level: Forward, order: int) -> tuple[Any, tuple[Array | None, ...]]:
@@ -153,8 +153,10 @@ def derivatives(f: Callable[..., Array], n: int, argnum: int = 0) -> Callable[..
         def of_one(x: Any) -> Array:
             return f(*args[:argnum], x, *args[argnum + 1 :], **options)
 
-        result, _, level = _forward(of_one, args[argnum], arrays, marks)
-        y, rest = _parts(result, level, n)
+        result, outputs, level = _forward(of_one, args[argnum], arrays, marks)
+        if trees.is_structure(result):
+            raise TypeError(f"derivatives are those of one array; the function gave a {type(result).__name__}")
+        y, rest = _parts(outputs[0], level, n)
         return (y, *(zeros(y) if d is None else d for d in rest))
 
     return function

@@ -14,7 +14,8 @@ from array_api_compat import device
 
 from xnn.arrays import Array
 from xnn.autodiff.numpy_samples import OF_SAMPLES
-from xnn.autodiff.tracing import Derivative, raw
+from xnn.autodiff.rule import conj
+from xnn.autodiff.tracing import Derivative, Traced, raw
 from xnn.host import numpy
 
 __all__ = ["FUNCTIONS"]
@@ -207,7 +208,7 @@ def cov(xp: Any, m: Array, y: Any = None, rowvar: bool = True, bias: bool = Fals
     m = _at_least(xp, m, 2)
     m = m if rowvar else m.T
     c = m - xp.mean(m, axis=1, keepdims=True)
-    y = c @ c.T / (m.shape[1] - (ddof if ddof is not None else 0 if bias else 1))
+    y = c @ conj(xp, c.T) / (m.shape[1] - (ddof if ddof is not None else 0 if bias else 1))
     return xp.reshape(y, ()) if y.shape == (1, 1) else y
 
 
@@ -233,6 +234,13 @@ def pad(xp: Any, array: Array, pad_width: Any, mode: str = "constant", constant_
     return array
 
 
+def histogram(xp: Any, a: Array, bins: Any = 10, range: Any = None, weights: Any = None, density: Any = None) -> Any:
+    """Counts, which are constant; not the sums of weights with a derivative."""
+    if isinstance(weights, Traced):
+        raise Derivative("numpy.histogram with weights that carry a derivative has none here; sum them by masks")
+    return numpy.histogram(raw(a), raw(bins), range, weights=weights, density=density)
+
+
 def _constant(name: str) -> Callable[..., Any]:
     """What carries no derivative, of NumPy arrays, as NumPy gives it."""
 
@@ -246,12 +254,12 @@ def _constant(name: str) -> Callable[..., Any]:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **OF_SAMPLES,
     **{f.__name__: f for f in (einsum, diag, norm, average, split, kron, trapezoid, polyval, column_stack, append, cov,
-                               pad)},
+                               pad, histogram)},
     "vstack": joined(0, 2), "hstack": joined(1, 1), "dstack": joined(2, 3),
     "atleast_1d": atleast(1), "atleast_2d": atleast(2), "atleast_3d": atleast(3),
     "cumsum": cumulative("cumulative_sum"), "cumprod": cumulative("cumulative_prod"),
     "diagflat": lambda xp, v, k=0: diag(xp, xp.reshape(v, (-1,)), k),
-    "vdot": lambda xp, a, b: xp.sum(xp.reshape(a, (-1,)) * xp.reshape(b, (-1,))),
+    "vdot": lambda xp, a, b: xp.vecdot(xp.reshape(a, (-1,)), xp.reshape(b, (-1,))),
     "multi_dot": lambda xp, arrays: _product(list(arrays)),
     "copy": lambda xp, a: xp.asarray(a, copy=True),
     "tile": lambda xp, A, reps: xp.tile(A, (reps,) if isinstance(reps, int) else tuple(reps)),
@@ -268,12 +276,20 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "cbrt": lambda xp, x: xp.sign(x) * xp.abs(x) ** (1.0 / 3.0),
     "deg2rad": lambda xp, x: x * (math.pi / 180.0), "radians": lambda xp, x: x * (math.pi / 180.0),
     "rad2deg": lambda xp, x: x * (180.0 / math.pi), "degrees": lambda xp, x: x * (180.0 / math.pi),
+    "angle": lambda xp, z, deg=False: xp.atan2(xp.imag(z), xp.real(z)) * (180.0 / math.pi if deg else 1.0),
+    "fmax": lambda xp, x1, x2: _but_nan(xp, xp.maximum, x1, x2),
+    "fmin": lambda xp, x1, x2: _but_nan(xp, xp.minimum, x1, x2),
     "logaddexp2": lambda xp, a, b: xp.logaddexp(a * math.log(2.0), b * math.log(2.0)) / math.log(2.0),
     "fmod": lambda xp, a, b: a - b * xp.trunc(a / b),
     "sinc": lambda xp, x: _sinc(xp, x),
     **{name: _constant(name) for name in ("allclose", "isclose", "array_equal", "argwhere", "flatnonzero", "rint",
-                                          "around", "fix", "digitize", "histogram", "spacing", "signbit")},
+                                          "around", "fix", "digitize", "spacing", "signbit")},
 }  # fmt: skip
+
+
+def _but_nan(xp: Any, extreme: Any, a: Any, b: Any) -> Array:
+    """The larger or smaller one; where one is NaN, the other."""
+    return xp.where(xp.isnan(a), b, xp.where(xp.isnan(b), a, extreme(a, b)))
 
 
 def _product(arrays: list[Array]) -> Array:

@@ -43,6 +43,18 @@ def _along(xp: Any, f: Array, h: Any, axis: int) -> Array:
     return xp.moveaxis(xp.concat([slope[..., :1], inside, slope[..., -1:]], axis=-1), -1, axis)
 
 
+def diff(xp: Any, a: Array, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Array:
+    """Differences of neighbors, n times over; a number may stand before or behind them."""
+    at = axis % a.ndim
+
+    def end(b: Any) -> Any:
+        if b is None or getattr(b, "ndim", 0) > 0:
+            return b
+        return xp.full((*a.shape[:at], 1, *a.shape[at + 1 :]), b, dtype=a.dtype, device=device(raw(a)))
+
+    return xp.diff(a, axis=axis, n=n, prepend=end(prepend), append=end(append))
+
+
 def convolve(xp: Any, a: Array, v: Array, mode: str = "full") -> Array:
     """Σⱼ aⱼ vₖ₋ⱼ, as a product with the matrix whose columns are the longer one, each a place further down."""
     long, short = (a, v) if a.shape[0] >= v.shape[0] else (v, a)
@@ -56,7 +68,9 @@ def convolve(xp: Any, a: Array, v: Array, mode: str = "full") -> Array:
 
 
 def correlate(xp: Any, a: Array, v: Array, mode: str = "valid") -> Array:
-    """Σⱼ aₖ₊ⱼ conj(vⱼ)."""
+    """Σⱼ aₖ₊ⱼ conj(vⱼ); with a shorter a the other way round, so that "same" means the same places."""
+    if a.shape[0] < v.shape[0]:
+        return xp.flip(xp.conj(correlate(xp, v, a, mode)))
     return convolve(xp, a, xp.flip(xp.conj(v)), mode)
 
 
@@ -87,16 +101,19 @@ def heaviside(xp: Any, x: Array, middle: Any) -> Array:
     return xp.where(x == 0.0, middle, xp.astype(x > 0.0, x.dtype))
 
 
-def quantile(xp: Any, a: Array, q: float, axis: Any = None, keepdims: bool = False) -> Array:
+def quantile(xp: Any, a: Array, q: Any, axis: Any = None, keepdims: bool = False) -> Array:
     """The value below which the share q of the sorted entries lies, with straight lines between entries."""
-    if not isinstance(q, (int, float)) or not (axis is None or isinstance(axis, int)):
-        raise Derivative("quantiles have derivatives here for one share, and along one axis or all")
+    if not (axis is None or isinstance(axis, int)):
+        raise Derivative("quantiles have derivatives here along one axis or all")
+    if numpy.ndim(q):
+        return xp.stack([quantile(xp, a, share, axis, keepdims) for share in q])
     kept = tuple(1 if axis is None or i == axis % a.ndim else n for i, n in enumerate(a.shape))
     s = xp.sort(xp.reshape(a, (-1,)) if axis is None else xp.moveaxis(a, axis, -1))
-    place = q * (s.shape[-1] - 1)
+    place = float(q) * (s.shape[-1] - 1)
     low = math.floor(place)
     t, high = place - low, math.ceil(place)
     y = s[..., low] if t == 0 else (1.0 - t) * s[..., low] + t * s[..., high]
+    y = xp.where(xp.isnan(s[..., -1]), s[..., -1], y)  # NaN comes last
     return xp.reshape(y, kept) if keepdims else y
 
 
@@ -155,10 +172,11 @@ def array_split(xp: Any, ary: Array, indices_or_sections: Any, axis: int = 0) ->
 
 #: The functions by NumPy's names.
 OF_SAMPLES: dict[str, Callable[..., Any]] = {
-    **{f.__name__: f for f in (gradient, convolve, correlate, interp, select, heaviside, quantile, vander, nan_to_num,
-                               nanmean, rot90, delete, array_split)},
+    **{f.__name__: f for f in (gradient, diff, convolve, correlate, interp, select, heaviside, quantile, vander,
+                               nan_to_num, nanmean, rot90, delete, array_split)},
     "median": lambda xp, a, axis=None, keepdims=False: quantile(xp, a, 0.5, axis, keepdims),
-    "percentile": lambda xp, a, q, axis=None, keepdims=False: quantile(xp, a, q / 100.0, axis, keepdims),
+    "percentile": lambda xp, a, q, axis=None, keepdims=False: quantile(
+        xp, a, numpy.true_divide(q, 100.0), axis, keepdims),
     "nanmax": _nan_extreme("max", -math.inf), "nanmin": _nan_extreme("min", math.inf),
     "broadcast_arrays": lambda xp, args: xp.broadcast_arrays(*args),
 }  # fmt: skip

@@ -200,7 +200,7 @@ def _without_rule(plain: Any, name: str) -> Callable[..., Any]:
     def function(*args: Any, **options: Any) -> Any:
         if _holds_traced((*args, *options.values())):
             raise Derivative(f"{name} has no derivative here; write it with other functions, or give it a rule by "
-                             "xnn.custom, or xnn.stop_gradient if none is wanted")  # fmt: skip
+                             "xnn.autodiff.custom, or xnn.stop_gradient if none is wanted")  # fmt: skip
         return plain(*args, **options)
 
     return function
@@ -260,6 +260,7 @@ def _getitem(xp: Recording, x: Array, key: Any) -> Array:
         return y
     key = changes.plain_key(xp, x, key)
     parts = key if isinstance(key, tuple) else (key,)
+    key = parts[0] if len(parts) == 1 else key
     arrays = [k for k in parts if getattr(k, "ndim", 0)]
     if not arrays:  # numbers of the library, such as what argmax gives
         return _getitem(xp, x, tuple(int(k) if hasattr(k, "shape") else k for k in parts))

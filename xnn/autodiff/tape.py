@@ -13,7 +13,7 @@ from xnn.autodiff.recording import recording
 from xnn.autodiff.tracing import Traced, raw, still
 from xnn.autodiff.watching import reverse_level
 
-__all__ = ["Tape", "floats", "like", "ones", "zeros"]
+__all__ = ["Tape", "floats", "like", "ones", "results", "zeros"]
 
 
 class Tape:
@@ -31,6 +31,8 @@ class Tape:
         self.x: list[Array] = []
         self.structures: list[tuple[Any, int]] = []
         for n in numbers:
+            if not -len(args) <= n < len(args):
+                raise ValueError(f"argnums names argument {n} of a call with {len(args)} by position")
             own = floats(args[n], n)
             self.structures.append((args[n], len(own)))
             self.x += own
@@ -46,7 +48,7 @@ class Tape:
             level.open = False
         self.y: list[Any] = []
         self.places: list[int | None] = []
-        for y in trees.leaves(self.result):
+        for y in results(self.result, self.x[0]):
             mine = isinstance(y, Traced) and y.level is level
             self.y.append(y.value if mine else y)
             self.places.append(y.mark if mine else None)
@@ -96,6 +98,21 @@ def floats(tree: Any, n: int) -> list[Array]:
         return found
     made = trees.arrays(tree, f"argument {n}")[1]  # a number stays one that ``+=`` does not change in place
     return [a if owner(x) else a[()] for a, x in zip(made, found, strict=True)]
+
+
+def results(tree: Any, x: Array) -> list[Array]:
+    """The arrays that a function gave; numbers in Python become such, of the library of x."""
+    found = trees.leaves(tree)
+    for i, y in enumerate(found):
+        if isinstance(y, (int, float, complex)) and not hasattr(y, "shape"):
+            a = raw(x)
+            found[i] = namespace(a).asarray(y, dtype=None if isinstance(y, complex) else a.dtype, device=device(a))
+        elif not hasattr(y, "shape"):
+            raise TypeError(
+                "a function with a derivative gives arrays or numbers, or lists, tuples and dictionaries with arrays; "
+                f"{trees.places(tree, 'its result')[i]} is a {type(y).__name__}"
+            )
+    return found
 
 
 _FLOATING: dict[Any, bool] = {}  # by data type, and its class, since those of two libraries are not to be compared

@@ -241,6 +241,9 @@ class Traced(Methods):
     def __repr__(self) -> str:
         return f"<{raw(self)!r} with a derivative>"
 
+    def __format__(self, form: str) -> str:
+        return format(raw(self), form) if form else repr(self)
+
     def __len__(self) -> int:
         return len(raw(self))
 
