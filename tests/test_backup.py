@@ -185,6 +185,17 @@ def test_a_run_that_is_over_is_not_repeated(tmp_path):
     assert (made.step, len(history)) == (14, 2)
 
 
+def test_a_network_without_a_seed_takes_that_of_the_file(tmp_path):
+    with pytest.raises(Killed):
+        train(tmp_path / "run", kill=5, save_freq=2, made=network(seed=None))
+    seed = xnn.load(tmp_path / "run").seed
+    with pytest.raises(Killed):
+        train(tmp_path / "run", kill=9, save_freq=2, made=network(seed=None))
+    made, history = train(tmp_path / "run", save_freq=2, made=network(seed=None))
+    assert made.seed == seed
+    same((made, history), train(made=network(seed=seed)))
+
+
 def test_the_network_is_loaded_from_the_file(tmp_path):
     made = network()
     made.fit(X, Y, loss=xnn.CrossEntropy(), epochs=2, batch_size=8, callbacks=xnn.BackupAndRestore(tmp_path / "run"))

@@ -337,7 +337,7 @@ def test_plateau_under_a_schedule():
 
 @pytest.mark.parametrize("factor", [0, 1, 2.0, NAN])
 def test_plateau_factor(factor):
-    with pytest.raises(ValueError, match="a factor between 0 and 1"):
+    with pytest.raises(ValueError, match=r"factor must lie in \(0, 1\)"):
         ReduceLROnPlateau(factor=factor)
 
 
@@ -364,6 +364,9 @@ def test_settings_of_callbacks_are_checked():
         (lambda: EarlyStopping(patience=-1), ValueError),
         (lambda: EarlyStopping(patience=1.5), TypeError),
         (lambda: EarlyStopping(min_delta="x"), TypeError),
+        (lambda: EarlyStopping(baseline="x"), TypeError),
+        (lambda: EarlyStopping(None), TypeError),
+        (lambda: ReduceLROnPlateau(factor="x"), TypeError),
         (lambda: ReduceLROnPlateau(patience="x"), TypeError),
         (lambda: ReduceLROnPlateau(min_lr=-1.0), ValueError),
         (lambda: Checkpoint("x", every=2.5), TypeError),

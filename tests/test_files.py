@@ -82,9 +82,10 @@ def test_notes_stay_with_the_network(tmp_path):
     assert loaded.notes == made.notes
     loaded.save(tmp_path / "again")
     assert xnn.load(tmp_path / "again").notes == made.notes
-    made.notes = {"array": np.ones(2)}
-    with pytest.raises(TypeError, match="JSON"):
-        made.save(tmp_path / "net")
+    for wrong, words in (({"array": np.ones(2)}, "network.notes.* JSON"), (None, "network.notes: .* got None")):
+        made.notes = wrong
+        with pytest.raises(TypeError, match=words):
+            made.save(tmp_path / "net")
     assert xnn.load(tmp_path / "net").notes == loaded.notes, "the file is as it was"
 
 

@@ -266,6 +266,17 @@ def test_outputs_are_not_kept_for_metrics_that_are_means(rng, monkeypatch):
     assert whole["mse"] == pytest.approx(whole["loss"])
 
 
+def of_each(outputs, targets):
+    return outputs[:, 0]
+
+
+@pytest.mark.parametrize("metric", [of_each, lambda outputs, targets: None])
+def test_a_metric_that_gives_no_number_is_named(metric, rng):
+    words = rf"metric '{metric.__name__}': expected .* -> number; got (None|an array of shape \(40,\))"
+    with pytest.raises(TypeError, match=words):
+        line().fit(*regression(rng), loss=LOSS, metrics=[metric])
+
+
 def test_evaluate_is_exact_over_pieces(backend, rng):
     x, y = rng.normal(size=(20, 3)), np.arange(20) % 3
     y[::4] = -100

@@ -15,8 +15,11 @@ def describe(network: Any) -> dict[str, Any]:
     """What makes a network besides its arrays: layers, inputs, dtype, seed, how far it has been trained, and notes.
 
     Raises:
-        TypeError: for a setting of a layer that JSON cannot hold; a network without it would be another one.
+        TypeError: for a setting of a layer that JSON cannot hold; a network without it would be another one; and
+            for notes that are no dictionary.
     """
+    if not isinstance(network.notes, dict):
+        raise TypeError(f"network.notes: expected a dictionary of plain JSON; got {network.notes!r:.60}")
     return {
         "layers": [{"type": type(layer).__name__, **_settings(layer)} for layer in network.layers],
         "inputs": list(network.inputs),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xnn.architecture import describe
+from xnn.arguments import as_seed
 from xnn.errors import FileError
 from xnn.history import History
 from xnn.host import ndarray
@@ -34,8 +35,9 @@ class BackupAndRestore(Callback):
     remember. It is never half written, and Ctrl-C writes it, too. A run that goes on from it ends with the
     same bits as one that was never broken off. ``xnn.load`` reads the network in it.
 
-    The file stays when the run has ended; delete it to begin anew. More ``epochs`` prolong the run. Batches
-    from an iterable are passed over up to the place; it has to give the same ones again.
+    The file stays when the run has ended; delete it to begin anew. More ``epochs`` prolong the run. A network
+    that was given no seed takes the one in the file. Batches from an iterable are passed over up to the place;
+    it has to give the same ones again.
 
     Args:
         path: the file; its folder must be there.
@@ -110,8 +112,10 @@ def _restore(run: Run, path: Any, settings: dict[str, str]) -> None:
     if "run" not in described:
         raise FileError(f"{path} holds a network, but no training run; give BackupAndRestore another file")
     network = run.network
-    before = network.snapshot(), network.step, network.epoch
+    before = network.snapshot(), network.step, network.epoch, network.seed
     try:
+        if not network.seeded:  # whoever chose none goes on with the one that was drawn then
+            settings["seed"] = described["run"]["settings"]["seed"]
         _compare(described["run"]["settings"], settings, path)
         state = unpack(described["run"]["state"], arrays, network.backend)
         _check(state, run)
@@ -130,13 +134,14 @@ def _restore(run: Run, path: Any, settings: dict[str, str]) -> None:
         others = {key: a for key, a in arrays.items() if key not in network.layout.names and key[:4] != "run."}
         network.set_buffers({key: others.pop(key) for key in buffers_of(network.layers, network.shapes)} | others)
         network.step, network.epoch = int(described["step"]), int(described["epoch"])
+        network.seed = as_seed(described["seed"])
         for callback, own in zip(_remembering(run), state["callbacks"], strict=True):
             callback.load_state_dict(own)
     except _Mismatch:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         network.restore(before[0])
-        network.step, network.epoch = before[1:]
+        network.step, network.epoch, network.seed = before[1:]
         raise FileError(f"{path}: what it holds makes no training run: {error!r}") from error
     run.epoch, run.batch, run.step = state["epochs"], state["batch"], state["step"]
     run.lr_scale, run.reason, run.state = state["lr_scale"], state["reason"], state["optimizer"]

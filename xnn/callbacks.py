@@ -20,6 +20,8 @@ _GROWS = ("acc", "auc", "r2", "f1", "precision", "recall")  # parts of names tha
 
 def _sign(owner: str, monitor: str, mode: str) -> int:
     """+1 where a larger value of this name is better, −1 where a smaller one is."""
+    if not isinstance(monitor, str):
+        raise TypeError(f"{owner}: monitor: expected a name such as 'val_loss'; got {monitor!r}")
     if mode not in ("auto", "min", "max"):
         raise ValueError(f"{owner}: expected mode 'auto', 'min' or 'max'; got {mode!r}")
     return 1 if mode == "max" or (mode == "auto" and any(part in monitor.lower() for part in _GROWS)) else -1
@@ -64,7 +66,7 @@ class EarlyStopping(Callback):
 
     def __post_init__(self) -> None:
         self._sign = _sign("EarlyStopping", self.monitor, self.mode)
-        settle(self, min_delta="[0, inf)")
+        settle(self, min_delta="[0, inf)", **({} if self.baseline is None else {"baseline": "(-inf, inf)"}))
         self.patience = whole("EarlyStopping: patience", self.patience, 0)
         self._forget()
 
@@ -152,12 +154,10 @@ class ReduceLROnPlateau(Callback):
     reductions: list[tuple[int, float]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        settle(self, min_delta="[0, inf)", min_lr="[0, inf)")
+        settle(self, factor="(0, 1)", min_delta="[0, inf)", min_lr="[0, inf)")
         for name in ("patience", "cooldown"):
             setattr(self, name, whole(f"ReduceLROnPlateau: {name}", getattr(self, name), 0))
         self._sign = _sign("ReduceLROnPlateau", self.monitor, self.mode)
-        if not 0 < self.factor < 1:
-            raise ValueError(f"ReduceLROnPlateau: expected a factor between 0 and 1; got {self.factor!r}")
 
     def on_train_begin(self, run: Run) -> None:
         """Forget an earlier run."""

@@ -151,7 +151,9 @@ def _json(architecture: Mapping[str, Any]) -> str:
         text = json.dumps(architecture, allow_nan=False)
         _check_keys(architecture)
     except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"the architecture must be plain JSON (no NaN or infinity in it): {error}") from error
+        raise TypeError(
+            f"the architecture, and network.notes in it, must be plain JSON (no NaN or infinity): {error}"
+        ) from error
     return text
 
 

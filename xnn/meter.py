@@ -71,7 +71,7 @@ class Meter:
         found = {name: float(numpy.average(self.numbers(name), weights=self._sizes)) for name, _ in self._means}
         if self._others:
             a, y = self._concatenated(self._all)
-            found |= {name: float(f(a, y)) for name, f in self._others}
+            found |= {name: _number(name, f(a, y)) for name, f in self._others}
         return {name: found[name] for name in self._order}
 
     def state_dict(self) -> dict[str, Any]:
@@ -113,6 +113,15 @@ class Meter:
                 (self._xp.concat([a for a, _ in group]), self._xp.concat([y for _, y in group])) for group in groups
             ]
         return pairs[0]
+
+
+def _number(name: str, value: Any) -> float:
+    """What a metric of the user's gave, as a Python float."""
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        what = f"an array of shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)
+        raise TypeError(f"metric {name!r}: expected a function (outputs, targets) -> number; got {what}") from error
 
 
 def named(metrics: Any, threshold: float) -> Measures:

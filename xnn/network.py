@@ -99,7 +99,7 @@ class Network:
         self.backend = get_backend(backend)
         self.dtype = as_dtype(dtype)
         self.backend.dtype(self.dtype)  # a library may lack it
-        self.seed = as_seed(seed)
+        self.seed, self.seeded = as_seed(seed), seed is not None
         self.step = 0  # training steps so far: the masks of dropout depend on it
         self.epoch = 0  # epochs of fit so far: the order of the examples depends on it
         self.notes: dict[str, Any] = {}  # the user's own; xnn only keeps them
