@@ -315,6 +315,26 @@ def test_regions(predict, at_left, at_right):
 def test_regions_of_a_network(backend):
     network = xnn.Network([xnn.Dense(3)], inputs=2, backend=backend, seed=0)
     plot.regions(network.predict, PLANE, CORNERS, points=5)
+    plot.regions(network, PLANE, CORNERS, points=5)
+
+
+def test_regions_of_what_predicts_texts():
+    class Estimator:
+        def predict(self, x):
+            return np.where(x[:, 0] > 0.5, "dog", "cat")
+
+    y = np.asarray(["cat", "dog", "cat", "dog"], dtype=object)[: len(CORNERS)]
+    ax = plot.regions(Estimator(), PLANE, y, points=20)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["cat", "dog"]
+    image = ax.images[0].get_array()
+    assert (image[:, 0] == 0).all()
+    assert (image[:, -1] == 1).all()
+
+
+def test_regions_take_no_other_classes():
+    for y in (np.asarray([-1, 1, -1, 1]), np.asarray([0.0, 0.5, 1.0, 1.0])):
+        with pytest.raises(ValueError, match=r"expected the classes y as 0, 1, … or as texts; got \["):
+            plot.regions(lambda x: x, PLANE, y)
 
 
 def test_regions_errors():

@@ -140,6 +140,15 @@ def test_files(tmp_path):
     same(model, network)
 
 
+def test_a_model_within_a_model():
+    inner = keras.Sequential([k.Dense(4, activation="tanh"), k.BatchNormalization()])
+    model = keras.Sequential([keras.Input((3,)), inner, k.Dense(2)])
+    network = from_keras(model)
+    assert [type(layer).__name__ for layer in network.layers] == ["Dense", "Tanh", "BatchNorm", "Dense"]
+    x = np.ones((2, 3), dtype="float32")
+    np.testing.assert_allclose(network.predict(x), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+
+
 WRONG = {
     "unknown": (lambda: [keras.Input((4, 1)), k.Conv1D(2, 1)], r"layer 'conv1d\w*' \(Conv1D\): xnn has no such layer"),
     "activation": (lambda: [keras.Input((4,)), k.Dense(2, activation="mish")], "xnn has no activation 'mish'"),
@@ -172,7 +181,13 @@ def test_other_errors(tmp_path):
         from_keras(tmp_path / "other.weights.h5", into=network)
     with pytest.raises(ValueError, match="give into=network"):
         from_keras(tmp_path / "other.weights.h5")
+    for units, activation, words in (2, "relu", "the layers differ: the model has"), (5, None, "has shape"):
+        model = keras.Sequential([keras.Input((4,)), k.Dense(3, activation=activation), k.Dense(units)])
+        with pytest.raises(ValueError, match=words):
+            from_keras(model, into=network)
     assert all((network.parameters[key] == before[key]).all() for key in before)
+    with pytest.raises(TypeError, match=r"expected an xnn\.Network; got list"):
+        to_keras([xnn.Dense(2)])
     for layer in (xnn.GELU("tanh"), xnn.Softplus(2.0), xnn.HardTanh(-2, 1)):
         with pytest.raises(ValueError, match=r"layer 1: Keras has no (GELU|Softplus|HardTanh)\("):
             to_keras(xnn.Network([xnn.Dense(2), layer], inputs=2))

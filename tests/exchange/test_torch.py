@@ -109,6 +109,38 @@ class Named(nn.Module):
         return self.out(torch.relu(self.norm(self.hidden(x))))
 
 
+class Block(nn.Sequential):
+    """A Sequential under a name of its own."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__(nn.Linear(inputs, outputs), nn.ReLU())
+
+
+class Doubled(nn.Sequential):
+    """A Sequential that does something else."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def test_classes_that_are_sequential():
+    module = Block(4, 3)
+    same(module, from_torch(module))
+    both = nn.Sequential(module, Block(3, 2))
+    same(both, from_torch(both))
+
+
+def test_what_is_no_state_dict_is_told():
+    network = xnn.Network([xnn.Dense(6)], inputs=4)
+    with pytest.raises(TypeError, match="got int as 'epoch'; it may be in 'model'"):
+        from_torch({"epoch": 3, "model": nn.Linear(4, 6).state_dict()}, into=network)
+    with pytest.raises(TypeError, match=r"got str\. A file is read by torch\.load"):
+        from_torch("net.pt")
+    for given in (nn.Linear(4, 6), [xnn.Dense(3)]):
+        with pytest.raises(TypeError, match=r"expected an xnn\.Network; got (Linear|list)"):
+            to_torch(given)
+
+
 def test_a_state_dict_of_any_module(tmp_path):
     module = Named()
     module(torch.randn(20, 4))
@@ -139,7 +171,8 @@ WRONG = {
     "axes": (lambda: nn.LayerNorm((2, 3)), r"over the last axis; got the shape \(2, 3\)"),
     "softmax": (lambda: nn.Sequential(nn.Linear(4, 2), nn.Softmax(dim=0)), "last axis, dim=-1; got dim=0"),
     "inputs": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), "give inputs=, such as inputs=64"),
-    "a module of one's own": (Named, r"layer 0 \(Named\): xnn has no such layer"),
+    "a module of one's own": (Named, r"layer 0 \(Named\): xnn has no such layer.*own, into=network takes the arrays"),
+    "another forward": (lambda: Doubled(nn.Linear(4, 2)), r"layer 0 \(Doubled\): xnn has no such layer"),
     "no into": (lambda: Named().state_dict(), "give into=network"),
 }  # fmt: skip
 

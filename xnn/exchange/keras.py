@@ -9,10 +9,11 @@ from typing import Any
 from xnn import layers as ours
 from xnn.arrays import Backend
 from xnn.errors import FileError
-from xnn.exchange.need import need
+from xnn.exchange.need import check_fitted, need, set_arrays
 from xnn.host import ndarray, numpy
 from xnn.layers.base import Layer
 from xnn.network import Network
+from xnn.parameters import buffers_of
 
 __all__ = ["from_keras", "to_keras"]
 
@@ -28,7 +29,7 @@ def from_keras(
     Args:
         source: a ``keras.Sequential`` that is built, the path of a ``.keras`` file of one, or of a ``.weights.h5``
             file, which holds arrays alone.
-        into: the network whose layers take the arrays of a ``.weights.h5`` file, in their order.
+        into: the network whose layers, the same ones, take the arrays of a ``.weights.h5`` file or of a model.
         backend: where a new network shall live.
         dtype: of a new network; by default that of the model.
 
@@ -40,7 +41,8 @@ def from_keras(
     Raises:
         ImportError: where Keras (with one of its backends) is not installed.
         FileError: for a file that Keras cannot read, or whose arrays do not fit; nothing is changed then.
-        ValueError: for a layer that xnn does not have, or a setting of it; it names both.
+        ValueError: for a layer that xnn does not have, or a setting of it; it names both. And for a model whose layers
+            are not those of ``into``; the network is then as it was.
     """
     keras = need("keras", "from_keras")
     if isinstance(source, str | os.PathLike):
@@ -64,8 +66,9 @@ def from_keras(
         kind = dtype or (model.layers[-1].compute_dtype if model.layers else "float32")
         kind = kind if kind == "float64" else "float32"
         into = Network(layers or [ours.Identity()], inputs=model.input_shape[1:], backend=backend, dtype=kind, seed=0)
-    into.set_parameters({key: a for key, a in arrays.items() if key in into.layout.names})
-    into.set_buffers({key: a for key, a in arrays.items() if key not in into.layout.names})
+    elif sorted(arrays) != (wanted := sorted([*into.layout.names, *buffers_of(into.layers, into.shapes)])):
+        raise ValueError(f"the layers differ: the model has the arrays {sorted(arrays)}, the network takes {wanted}")
+    set_arrays(into, arrays)
     return into
 
 
@@ -80,7 +83,7 @@ def to_keras(network: Network) -> Any:
         NotFittedError: where a layer has not seen the training data that it needs.
     """
     keras = need("keras", "to_keras")
-    network.forward(network.backend.xp.zeros((1, *network.inputs), device=network.backend.device))  # is it fitted?
+    check_fitted(network)
     arrays = {key: network.backend.to_numpy(a) for key, a in {**network.parameters, **network.buffers}.items()}
     model = keras.Sequential([keras.Input(network.inputs, dtype=network.dtype)])
     for i in range(len(network.layers)):
@@ -221,6 +224,7 @@ def _last(layer: Any) -> None:
 
 
 _FROM: dict[str, Callable[[Any], list[_Part]]] = {
+    "Sequential": lambda layer: [part for inner in layer.layers for part in _from(inner)],
     "Dense": _dense,
     "Activation": lambda layer: _activation(layer.activation) or [(ours.Identity(), {})],
     "BatchNormalization": _batch_norm,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from xnn.atomic import replacing
-from xnn.exchange.need import need
+from xnn.exchange.need import check_fitted, need
 
 __all__ = ["to_onnx"]
 
@@ -33,7 +33,7 @@ def to_onnx(network: Any, path: Any = None) -> Any:
         NotFittedError: where a layer has not seen the training data that it needs.
     """
     onnx, ndonnx = need("onnx", "to_onnx"), need("ndonnx", "to_onnx")
-    network.forward(network.backend.xp.zeros((1, *network.inputs), device=network.backend.device))  # is it fitted?
+    check_fitted(network)
     xp, to_numpy = Graph(ndonnx), network.backend.to_numpy
     parameters = network.layout.by_layer([ndonnx.asarray(to_numpy(a)) for a in network.parameters.values()])
     buffers: list[dict[str, Any]] = [{} for _ in network.layers]

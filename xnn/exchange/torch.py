@@ -8,8 +8,7 @@ from typing import Any
 
 from xnn import layers as ours
 from xnn.arrays import Backend
-from xnn.exchange.need import need
-from xnn.host import ndarray
+from xnn.exchange.need import check_fitted, need, set_arrays
 from xnn.layers.base import Layer, Shape
 from xnn.network import Network
 from xnn.parameters import buffers_of
@@ -46,12 +45,16 @@ def from_torch(
             do not fit; the network is then as it was.
     """
     if isinstance(source, Mapping):
+        _check_arrays(source)
         if into is None:
             raise ValueError("a state_dict holds arrays, not layers: give into=network, a network with those layers")
         _fill(into, source)
         return into
     if not hasattr(source, "state_dict"):
-        raise TypeError(f"expected a torch.nn.Sequential or a state_dict; got {type(source).__name__}")
+        raise TypeError(
+            f"expected a torch.nn.Sequential or a state_dict; got {type(source).__name__}. A file is read by "
+            "torch.load(path, weights_only=True)"
+        )
     if into is not None:
         _fill(into, source.state_dict())
         return into
@@ -68,7 +71,7 @@ def from_torch(
         built, inputs=_inputs(modules) if inputs is None else inputs, backend=backend, dtype=dtype, seed=0
     )
     _check_axes(network, modules)
-    _set(network, {name: tensor.double().cpu().numpy() for name, tensor in arrays.items()})
+    set_arrays(network, {name: tensor.double().cpu().numpy() for name, tensor in arrays.items()})
     return network
 
 
@@ -84,7 +87,7 @@ def to_torch(network: Network) -> Any:
         NotFittedError: where a layer has not seen the training data that it needs.
     """
     torch = need("torch", "to_torch")
-    network.forward(network.backend.xp.zeros((1, *network.inputs), device=network.backend.device))  # is it fitted?
+    check_fitted(network)
     modules = [_to(torch, network, i, layer) for i, layer in enumerate(network.layers)]
     result = torch.nn.Sequential(*modules).to(getattr(torch, network.dtype))
     state = result.state_dict()
@@ -129,8 +132,9 @@ _SETTINGS: dict[str, dict[str, Any]] = {  # what they must be, since xnn has not
 
 
 def _opened(module: Any) -> list[Any]:
-    """The layers in a Sequential, and in those within it."""
-    if type(module).__name__ != "Sequential":
+    """The layers in a Sequential, and in those within it; a class of one's own that is one may add no other forward."""
+    sequential = need("torch", "from_torch").nn.Sequential
+    if not isinstance(module, sequential) or type(module).forward is not sequential.forward:
         return [module]
     return [layer for child in module for layer in _opened(child)]
 
@@ -139,7 +143,8 @@ def _from(i: int, module: Any) -> Layer:
     kind = type(module).__name__
     where = f"layer {i} ({kind})"
     if kind not in _FROM:
-        raise ValueError(f"{where}: xnn has no such layer; it takes {', '.join(_FROM)}")
+        parts = "; of a module of your own, into=network takes the arrays" if list(module.children()) else ""
+        raise ValueError(f"{where}: xnn has no such layer; it takes {', '.join(_FROM)}{parts}")
     for name, wanted in _SETTINGS.get(kind, {}).items():
         if getattr(module, name) != wanted:
             raise ValueError(f"{where}: expected {name}={wanted!r}, as in xnn; got {getattr(module, name)!r}")
@@ -184,6 +189,15 @@ def _check_axes(network: Network, modules: list[Any]) -> None:
                 )
 
 
+def _check_arrays(state: Mapping[str, Any]) -> None:
+    """Raise TypeError for what is no state_dict, such as a checkpoint that has one in it."""
+    for key, value in state.items():
+        if not hasattr(value, "detach"):
+            inner = [name for name, part in state.items() if isinstance(part, Mapping)]
+            found = f"; it may be in {', '.join(map(repr, inner))}" if inner else ""
+            raise TypeError(f"expected a state_dict, tensors by name; got {type(value).__name__} as {key!r}{found}")
+
+
 def _fill(network: Network, state: Mapping[str, Any]) -> None:
     """The arrays of a state_dict, layer by layer in their order."""
     groups: dict[str, dict[str, Any]] = {}
@@ -211,22 +225,11 @@ def _fill(network: Network, state: Mapping[str, Any]) -> None:
                 f"({type(network.layers[int(layer)]).__name__}) takes {sorted(names)}"
             )
         arrays.update({f"{layer}.{name}": array for name, array in group.items()})
-    _set(network, arrays)
+    set_arrays(network, arrays)
 
 
 def _named(network: Network, layers: Any) -> list[str]:
     return [f"{layer} {type(network.layers[int(layer)]).__name__}" for layer in layers]
-
-
-def _set(network: Network, arrays: dict[str, ndarray]) -> None:
-    """Parameters and buffers; all, or none where one does not fit."""
-    before = network.snapshot()
-    try:
-        network.set_parameters({key: a for key, a in arrays.items() if key in network.layout.names})
-        network.set_buffers({key: a for key, a in arrays.items() if key not in network.layout.names})
-    except (KeyError, ValueError, TypeError):
-        network.restore(before)
-        raise
 
 
 # -- To PyTorch ------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from xnn.arrays import to_numpy
@@ -15,7 +15,7 @@ _MARKERS = "os^Dv*P"
 
 
 def regions(
-    predict: Callable[[Any], Any],
+    predict: Any,
     x: Any,
     y: Any,
     ax: Any = None,
@@ -25,23 +25,31 @@ def regions(
     axes: tuple[str, str] = ("first input", "second input"),
     points: int = 200,
 ) -> Any:
-    """The class of every place of the plane, and the examples x, (n, 2), with their classes y, (n,), 0, 1, ….
+    """The class of every place of the plane, and the examples x, (n, 2), with their classes y, (n,).
 
-    ``predict`` is ``network.predict``, or any function of points (m, 2). It gives scores (m, classes), of which the
+    ``predict`` is a network, an estimator, or any function of points (m, 2). It gives scores (m, classes), of which the
     largest counts; one score a point, (m,) or (m, 1), which means class 1 where it is above ``threshold`` (0 for
-    logits); or the classes themselves, as integers (m,). ``labels`` names the classes in the legend.
+    logits); or the classes themselves (m,). They are 0, 1, …, and then ``labels`` names them in the legend, or texts.
 
     Raises:
-        ValueError: for shapes that do not fit.
+        ValueError: for shapes that do not fit, and for other classes.
     """
-    x, y = to_numpy(x), numpy.ravel(to_numpy(y)).astype("int64")
+    x, y = to_numpy(x), numpy.ravel(to_numpy(y))
+    texts: list[str] = []
+    if y.dtype.kind in "UOT":
+        texts = sorted(set(map(str, y.tolist())))
+        labels, y = texts if labels is None else labels, _numbered(texts, y)
+    elif (y < 0).any() or (y != y.astype("int64")).any():
+        raise ValueError(f"expected the classes y as 0, 1, … or as texts; got {numpy.unique(y)[:5].tolist()}")
+    y = y.astype("int64")
     if x.ndim != 2 or x.shape[1] != 2 or len(x) != len(y) or not len(x):
         raise ValueError(f"expected examples of shape (n, 2) and n classes; got shapes {x.shape} and {y.shape}")
     room = 0.08 * numpy.maximum(numpy.ptp(x, axis=0), 1e-9)
     low, high = x.min(axis=0) - room, x.max(axis=0) + room
     columns, rows = (numpy.linspace(a, b, points) for a, b in zip(low, high, strict=True))
     places = numpy.stack([a.ravel() for a in numpy.meshgrid(columns, rows)], axis=1).astype(x.dtype)
-    classes = _classes(to_numpy(predict(places)), len(places), threshold).reshape(points, points)
+    given = to_numpy(getattr(predict, "predict", predict)(places))
+    classes = _classes(_numbered(texts, given) if texts else given, len(places), threshold).reshape(points, points)
     ax = new_axes(ax, 5.6, 4.8)
     from matplotlib.colors import ListedColormap
 
@@ -67,6 +75,13 @@ def regions(
     ax.set(xlabel=axes[0], ylabel=axes[1], xlim=extent[:2], ylim=extent[2:])
     legend_above(ax, lines)
     return ax
+
+
+def _numbered(texts: Sequence[str], given: Any) -> Any:
+    """The numbers of classes that are given as texts; scores as they are."""
+    if given.dtype.kind not in "UOT":
+        return given
+    return numpy.asarray([texts.index(str(name)) for name in given.tolist()])
 
 
 def _classes(scores: Any, m: int, threshold: float) -> Any:
