@@ -168,7 +168,10 @@ def test_a_layer_of_ones_own_is_named_to_load(tmp_path):
     xnn.Network([Mine(), xnn.Dense(1)], inputs=2).save(tmp_path / "net")
     with pytest.raises(xnn.FileError, match=r"layers=\[Mine\]"):
         xnn.load(tmp_path / "net")
-    assert isinstance(xnn.load(tmp_path / "net", layers=[Mine]).layers[0], Mine)
+    for given in ([Mine], Mine):
+        assert isinstance(xnn.load(tmp_path / "net", layers=given).layers[0], Mine)
+    with pytest.raises(TypeError, match="layers: expected classes of layers, such as Mine"):
+        xnn.load(tmp_path / "net", layers=[Mine()])
 
 
 def test_a_file_of_the_first_version():

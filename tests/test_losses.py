@@ -508,6 +508,16 @@ def test_a_loss_of_ones_own(backend, rng):
     assert loss.threshold == 0.5
 
 
+def test_a_mistake_in_a_loss_of_ones_own_is_told(backend):
+    class Sum(Loss):
+        def examples(self, xp, a, y):
+            return xp.sum((a - y) ** 2), 2 * (a - y)
+
+    a = backend.asarray(np.ones((4, 3)))
+    with pytest.raises(ValueError, match=r"Sum: examples\(\) must give .* shape \(4,\), .*got \(\) and \(4, 3\)"):
+        Sum()(a, a)
+
+
 def test_a_loss_without_its_equation():
     class Nothing(Loss):
         pass

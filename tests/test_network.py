@@ -220,6 +220,51 @@ def test_per_example_gradients_of_examples_with_several_axes(backend, rng):
             np.testing.assert_allclose(backend.to_numpy(each[name])[i], backend.to_numpy(alone), rtol=1e-12, atol=1e-13)
 
 
+@dataclass(frozen=True)
+class Total(xnn.Layer):
+    """Equations with mistakes: one output an example, of which ``outputs`` knows nothing; a gradient too short."""
+
+    def parameters(self, inputs):
+        return {"scale": xnn.Parameter(inputs, "ones")}
+
+    def forward(self, xp, x, s):
+        return xp.sum(s * x, axis=1, keepdims=True), ()
+
+    def gradients(self, xp, δ, y, kept, x, s):
+        return (xp.sum(δ * x),)
+
+
+class TotalOfOne(Total):
+    def outputs(self, inputs):
+        return (1,)
+
+
+class Doubled(xnn.Layer):
+    def forward(self, xp, x):
+        return 2 * x, ()
+
+
+def test_mistakes_in_a_layer_of_ones_own_are_told(backend, xy):
+    x, loss = xy[0], xnn.SquaredError()
+
+    def gradients(*layers):
+        network = xnn.Network(layers, inputs=3, backend=backend, dtype="float64", seed=1)
+        with pytest.raises((ValueError, NotImplementedError, TypeError, RuntimeError)) as caught:
+            network.gradients(x, np.ones((5, *network.shapes[-1])), loss)
+        assert network.step == 0
+        return " ".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+
+    assert "layer 0 (Total): its outputs() says that an example has the shape (3,); forward gave (1,)" in (
+        gradients(Total(), xnn.Tanh())
+    )
+    assert "in layer 1 (Dense), feed-forward, with x of shape (5, 1)" in gradients(Total(), xnn.Dense(2))
+    words = gradients(TotalOfOne())
+    assert "must have the shapes of the parameters, [(3,)]; got [()] in layer 0 (TotalOfOne), backprop" in words
+    assert "Doubled has no equation for the error of the layer below, delta in layer 1" in (
+        gradients(xnn.Dense(1), Doubled())
+    )
+
+
 def test_per_example_gradients_and_weights(backend, xy):
     network = xnn.Network(
         [xnn.Dense(3), xnn.LayerNorm(), xnn.PReLU(), xnn.Dense(2)], inputs=3, backend=backend, dtype="float64", seed=2

@@ -47,7 +47,11 @@ def feed_forward(
     for operation, θ in zip(operations, parameters, strict=True):
         if check is not None:
             check(xp, len(records), "parameters", θ)
-        y, kept = operation.forward(xp, x, *θ)
+        try:
+            y, kept = operation.forward(xp, x, *θ)
+        except Exception as error:
+            error.add_note(_where(len(records), operation, "feed-forward", x))
+            raise
         if check is not None:
             check(xp, len(records), "feed-forward", (y,))
         records.append(Record(operation, x, y, kept, θ))
@@ -76,13 +80,29 @@ def backprop(
         operation, x, y, kept, θ = records[depth]
         if deltas is not None:
             deltas.insert(0, δ)
-        if θ:
-            equation = operation.per_example if per_example else operation.gradients
-            gradients.append(equation(xp, δ, y, kept, x, *θ))
-            if check is not None:
-                check(xp, depth, "gradients", gradients[-1])
-        if depth > lowest:
-            δ = operation.delta(xp, δ, y, kept, x, *θ)
-            if check is not None:
-                check(xp, depth, "δ of the layer below", (δ,))
+        try:
+            if θ:
+                equation = operation.per_example if per_example else operation.gradients
+                gradients.append(equation(xp, δ, y, kept, x, *θ))
+                _check_shapes(gradients[-1], θ, (x.shape[0],) if per_example else ())
+                if check is not None:
+                    check(xp, depth, "gradients", gradients[-1])
+            if depth > lowest:
+                δ = operation.delta(xp, δ, y, kept, x, *θ)
+                if check is not None:
+                    check(xp, depth, "δ of the layer below", (δ,))
+        except Exception as error:
+            error.add_note(_where(depth, operation, "backprop", x))
+            raise
     return [gradient for own in reversed(gradients) for gradient in own]
+
+
+def _check_shapes(gradients: Sequence[Array], θ: Sequence[Array], examples: tuple[int, ...]) -> None:
+    """A gradient of another shape would become part of the wrong parameter."""
+    found, expected = [tuple(g.shape) for g in gradients], [(*examples, *w.shape) for w in θ]
+    if found != expected:
+        raise ValueError(f"the gradients must have the shapes of the parameters, {expected}; got {found}")
+
+
+def _where(depth: int, operation: Operation, way: str, x: Array) -> str:
+    return f"in layer {depth} ({type(operation).__name__}), {way}, with x of shape {tuple(x.shape)}"

@@ -24,7 +24,9 @@ def save(network: Network, path: Any) -> None:
     write(path, describe(network), {key: network.backend.to_numpy(a) for key, a in arrays.items()})
 
 
-def load(path: Any, *, backend: str | Backend | None = None, layers: Iterable[type[Layer]] = ()) -> Network:
+def load(
+    path: Any, *, backend: str | Backend | None = None, layers: Iterable[type[Layer]] | type[Layer] = ()
+) -> Network:
     """The network in a file that ``Network.save`` wrote, on any backend.
 
     Args:
@@ -42,7 +44,11 @@ def load(path: Any, *, backend: str | Backend | None = None, layers: Iterable[ty
     architecture, arrays = read(path)
     if "run" in architecture:  # a training run, and the network in it
         arrays = {key: array for key, array in arrays.items() if not key.startswith("run.")}
-    known = LAYERS | {layer.__name__: layer for layer in layers}
+    own = [layers] if isinstance(layers, type) else list(layers)
+    for layer in own:
+        if not isinstance(layer, type):
+            raise TypeError(f"layers: expected classes of layers, such as {type(layer).__name__}; got {layer!r}")
+    known = LAYERS | {layer.__name__: layer for layer in own}
     try:
         built = [build(described, known) for described in architecture["layers"]]
         inputs = tuple(architecture["inputs"])

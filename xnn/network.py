@@ -115,6 +115,7 @@ class Network:
         self._drawing = [
             i for i, layer in enumerate(self.layers) if not _changes(layer, True) and _differs(layer, None)
         ]
+        self._own = [i for i, layer in enumerate(self.layers) if not type(layer).__module__.startswith("xnn.")]
         self._buffers: list[dict[str, Array]] = []
         with self.backend.scope():
             θ = self._pack([self.backend.asarray(value, self.dtype) for value in values])
@@ -352,6 +353,12 @@ class Network:
         rest = iter(others)
         buffers = self._named(rest)
         a, records = feed_forward(xp, self._operations(mode.training, buffers, numbers=rest), θ, x, check)
+        for i in self._own:
+            if tuple(records[i].y.shape[1:]) != self.shapes[i + 1]:
+                raise ValueError(
+                    f"layer {i} ({type(self.layers[i]).__name__}): its outputs() says that an example has the shape "
+                    f"{self.shapes[i + 1]}; forward gave {tuple(records[i].y.shape[1:])}"
+                )
         cost, δ = loss.cost_and_delta(xp, a, y, weights)
         if check is not None:
             check(xp, -1, f"the cost ({type(loss).__name__})", (cost, δ))

@@ -63,11 +63,11 @@ class Operation:
 
     def forward(self, xp: Any, x: Array, *parameters: Array) -> tuple[Array, tuple[Array, ...]]:
         """Feed-forward: (y, kept)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no forward equation")
 
     def delta(self, xp: Any, δ: Array, y: Array, kept: tuple[Array, ...], x: Array, *parameters: Array) -> Array:
         """The error of the layer below, ∂C/∂x = Σ δ ∂y/∂x."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no equation for the error of the layer below, delta")
 
     def gradients(
         self, xp: Any, δ: Array, y: Array, kept: tuple[Array, ...], x: Array, *parameters: Array

@@ -52,6 +52,12 @@ class Loss:
         ``weights`` has shape (n,) and the dtype of ``a``.
         """
         costs, slopes = self.examples(xp, a, y)
+        if tuple(costs.shape) != tuple(a.shape[:1]) or tuple(slopes.shape) != tuple(a.shape):
+            raise ValueError(
+                f"{type(self).__name__}: examples() must give the costs of {a.shape[0]} examples, of shape "
+                f"{tuple(a.shape[:1])}, and slopes of shape {tuple(a.shape)}; got {tuple(costs.shape)} and "
+                f"{tuple(slopes.shape)}"
+            )
         if weights is None:
             c = 1.0 / a.shape[0]
             return xp.sum(costs) * c, slopes * c
