@@ -395,8 +395,10 @@ def by_dlpack(xp: Any, x: Any, device: Any) -> Array | None:
         return None  # PyTorch would write to the first, and ends the process over the second
     try:
         array = xp.from_dlpack(x)
-    except (AttributeError, BufferError, NotImplementedError, RuntimeError, TypeError, ValueError):
-        return None  # it lies elsewhere, is read-only, carries derivatives, or knows nothing of DLPack
+    except (AssertionError, AttributeError, BufferError, NotImplementedError, RuntimeError, TypeError, ValueError):
+        # It lies elsewhere (of which a PyTorch without CUDA says so by an assertion), is read-only, carries
+        # derivatives, or knows nothing of DLPack.
+        return None
     return array if array_api_compat.device(array) == device else None
 
 
