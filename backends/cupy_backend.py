@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from xnn.arrays import Array, Backend, BackendError, Equation, Memory
+from xnn.arrays import Array, Backend, BackendError, Equation, Memory, apart
 
 __all__ = ["CupyBackend"]
 
@@ -161,7 +161,7 @@ def _kernel(equation: Equation, arrays: int, names: tuple[str, ...]) -> Callable
 
     def update(gradient: Array, *rest: Array) -> None:
         state, scalars = rest[:arrays], dict(zip(names, rest[arrays:], strict=True))
-        new = equation(cupy, state[0], gradient, *state[1:], **scalars)
+        new = apart(state, equation(cupy, state[0], gradient, *state[1:], **scalars))
         for before, after in zip(state, new, strict=True):
             if after is not before:
                 before[...] = after

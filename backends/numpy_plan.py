@@ -31,6 +31,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from xnn.backends.numpy_memory import empty
 from xnn.backends.numpy_products import quickest
 
+from xnn.arrays import apart
+
 __all__ = ["Noted", "Unplanned", "Update", "write"]
 
 _LARGE = 1 << 16  # entries
@@ -268,18 +270,24 @@ class Update:
 
     @classmethod
     def of(cls, xp: Any, equation: Any, state: Sequence[Any], g: Any, scalars: Any) -> Callable[..., None]:
-        """A function of (state, g, scalars) that changes the state."""
+        """A function of (state, g, scalars) that changes the state.
+
+        Equations that come with xnn do the same each time; one of the user's own may draw noise.
+        """
 
         def step(given: Any, standing: Any, numbers: Any) -> Any:
             return (), equation(xp, given[1], given[0], *given[2:], **dict(zip(scalars, numbers, strict=True)))
 
         def plain(state: Sequence[Any], g: Any, scalars: Any) -> None:
-            for before, after in zip(state, equation(xp, state[0], g, *state[1:], **scalars), strict=True):
+            new = apart(state, equation(xp, state[0], g, *state[1:], **scalars))
+            for before, after in zip(state, new, strict=True):
                 if after is not before:  # an equation that rebinds instead is right, too
                     before[...] = after
 
         numbers = [numpy.asarray(value, dtype=g.dtype) for value in scalars.values()]
         try:
+            if not str(equation.__module__).startswith("xnn."):
+                raise Unplanned("an equation of the user's own")
             if any(array.dtype != g.dtype for array in state):
                 raise Unplanned("arrays of several types")
             copies = [array.copy() for array in state]  # noting it down does it once

@@ -605,3 +605,28 @@ def heavy_ball(xp, θ, g, v, *, η, μ):
     v += g
     θ -= η * v
     return θ, v
+
+
+def test_what_was_before_may_be_remembered(backend, rng):
+    """The old θ as a new buffer, before it is written over: what updates by hand do."""
+
+    @dataclass(frozen=True)
+    class Before(Optimizer):
+        def buffers(self):
+            return {"before": 0.0}
+
+        def rule(self, numbers, η):
+            return two_steps, {"η": η, "μ": 0.5}
+
+    x, y, loss, optimizer = rng.normal(size=(20, 3)), rng.normal(size=(20, 2)), xnn.SquaredError(), Before(lr=0.01)
+    fitted, by_hand = (xnn.Network([xnn.Dense(2)], inputs=3, backend=backend, dtype="float64", seed=0) for _ in "ab")
+    fitted.fit(x, y, loss=loss, optimizer=optimizer, epochs=4, batch_size=20)
+    state = optimizer.init(by_hand.parameters)
+    for _ in range(4):
+        θ, state = optimizer.update(by_hand.parameters, by_hand.gradients(x, y, loss)[1], state)
+        by_hand.set_parameters(θ)
+    assert scaled_error(backend.to_numpy(fitted.flat), backend.to_numpy(by_hand.flat)) < 1e-13
+
+
+def two_steps(xp, θ, g, before, *, η, μ):
+    return θ - η * g + μ * (θ - before), θ

@@ -250,6 +250,21 @@ def test_layers_of_the_users_own_run_as_they_are(rng):
     assert planned(network) == 0
 
 
+def langevin(xp, θ, g, *, η):
+    θ -= η * g
+    θ += np.random.default_rng().normal(size=θ.shape)
+    return (θ,)
+
+
+def test_equations_of_the_users_own_run_as_they_are():
+    seen = set()
+    for _ in range(4):
+        θ = np.zeros(3)
+        xnn.get_backend("numpy").update(langevin, [θ], np.zeros(3), {"η": 0.1})
+        seen.add(θ.tobytes())
+    assert len(seen) == 4
+
+
 @pytest.mark.parametrize(
     "step",
     [

@@ -26,6 +26,7 @@ __all__ = [
     "Memory",
     "Plan",
     "Step",
+    "apart",
     "available_backends",
     "by_dlpack",
     "get_backend",
@@ -186,7 +187,7 @@ class Backend:
         self, equation: Equation, state: Sequence[Array], gradient: Array, scalars: Mapping[str, float]
     ) -> tuple[Array, ...]:
         """The update of one block."""
-        return equation(self.xp, state[0], gradient, *state[1:], **scalars)
+        return apart(state, equation(self.xp, state[0], gradient, *state[1:], **scalars))
 
     # A step of a network as a whole. A library of which every call is dear may hand out a namespace that only
     # takes notes, and compute all of them together in the end; the equations of the layers know nothing of it.
@@ -226,6 +227,15 @@ class Backend:
         """What ``python -m xnn info`` shows: the version of the library, and the device in words."""
         module = importlib.import_module(self.library)
         return {"version": str(module.__version__), "device": str(self.device)}
+
+
+def apart(state: Sequence[Array], new: Sequence[Array]) -> tuple[Array, ...]:
+    """The new state of an update, to be written over the old one: an array of the old one that has another place in
+    the new one, such as the θ of before, is copied.
+    """
+    return tuple(
+        b * 1.0 if b is not a and any(b is other for other in state) else b for a, b in zip(state, new, strict=True)
+    )
 
 
 # Where the backends that come with xnn are found; others come through the entry-point group.

@@ -174,7 +174,7 @@ def _coupled(equation: Equation) -> Equation:
         d += g
         return equation(xp, θ, d, *rest, **scalars)
 
-    decayed.__name__ = f"{equation.__name__}_with_decay"
+    decayed.__module__, decayed.__name__ = equation.__module__, f"{equation.__name__}_with_decay"
     return decayed
 
 
@@ -184,5 +184,5 @@ def _decoupled(equation: Equation) -> Equation:
         θ *= κ
         return equation(xp, θ, g, *rest, **scalars)
 
-    decayed.__name__ = f"{equation.__name__}_with_decoupled_decay"
+    decayed.__module__, decayed.__name__ = equation.__module__, f"{equation.__name__}_with_decoupled_decay"
     return decayed
