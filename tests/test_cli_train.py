@@ -251,6 +251,15 @@ def test_a_reader_that_has_seen_enough(run, tmp_path):
     assert (len(done.stdout.split()), done.stderr) == (2, "")
 
 
+def test_names_that_are_numbers(run):
+    write("years.csv", ["2020", "2021"], *np.random.default_rng(0).normal(size=(2, 30)).tolist())
+    fails(run, "there are: 'column1', 'column2'; if the first row", "train", "years.csv", "--target", "2021", *QUICK)
+    status, out, _ = run("train", "years.csv", "--target", "2021", "--header", *QUICK)
+    assert status == 0
+    assert "years.csv: 30 rows" in out
+    assert "years.csv: 31 rows" in run("train", "years.csv", "--target", "column2", "--no-header", *QUICK)[1]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev/stdin")
 def test_rows_from_a_pipe(run, tmp_path):
     line("line.csv", 60)

@@ -77,7 +77,7 @@ WRONG = {
     "an open quote": ('a,b\n1,2\n3,"x\n4,5\n', "line 3: .* is a quotation mark missing"),
     "another encoding": ("a,b\n1,größe\n".encode("latin-1"), "line 2: the text is not in utf-8; name its encoding"),
     "zero bytes": (b"a,b\0\n1,2\n", "zero byte"),
-    "a spreadsheet": (b"PK\x03\x04....", "is a Parquet, zip or Excel file"),
+    "a spreadsheet": (b"PK\x03\x04....", "is a Parquet, zip, Excel or npy file"),
     "packed, cut": (gzip.compress(b"a,b\n" * 100)[:-9], "cannot be read"),
 }
 

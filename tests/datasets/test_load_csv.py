@@ -97,6 +97,10 @@ WRONG = {
         "a b y\n1 2 3\n",
         r"no column 'y'; there are: 'a b y' alone; .*\(option delimiter\)",
     ),
+    "names that are numbers": (
+        "a,2020,y\n1,2,3\n",
+        r"no column 'y'.*; if the first row holds the names.*\(option header\)",
+    ),
     "texts, all different": (
         "id,y\n" + "".join(f"u{i},{i}\n" for i in range(101)),
         "'id' has 101 different texts such as 'u0', more than 100",
@@ -124,6 +128,13 @@ def test_constant_columns_are_left_out_and_it_is_said(tmp_path):
     encoding, remarks = learn(table, "y", missing="mean")
     assert encoding.feature_names == ("a", "c=u")  # a text that is missing sometimes says something
     assert "column 'b' has one value only, and is left out" in remarks
+
+
+def test_one_name_is_a_list_of_one(tmp_path):
+    content = "zip,city,y\n1,Oslo,1.5\n2,Rome,2.5\n1,Rome,4\n"
+    assert load(tmp_path, content, ignore="city", text="zip").feature_names == ("zip=1", "zip=2")
+    with pytest.raises(TypeError, match="expected the name of a column; got 2"):
+        load_csv(file(tmp_path, content), 2)
 
 
 def test_the_encoding_is_kept_as_notes(tmp_path):

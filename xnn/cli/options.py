@@ -98,8 +98,9 @@ def table_options(parser: Parser) -> None:
     group.add_argument("--delimiter", metavar="C", help='between the cells of CSV; found out among , ; | and "\\t"')
     group.add_argument("--decimal", metavar="C", help="a comma for numbers such as 3,14 (default: a point)")
     group.add_argument(
-        "--no-header", action="store_true", help="the first row is data; columns are column1, column2 … (found out)"
-    )
+        "--header", action=argparse.BooleanOptionalAction, default=None,
+        help="the first row holds the names, or is data, and columns are column1, column2 … (found out)",
+    )  # fmt: skip
     group.add_argument("--encoding", metavar="NAME", help="of the text, such as latin-1 (default: utf-8)")
 
 
@@ -109,7 +110,7 @@ def table_of(options: argparse.Namespace) -> Table:
         "/dev/stdin" if options.data == "-" else options.data,
         delimiter="\t" if options.delimiter in ("\\t", "tab") else options.delimiter,
         decimal=options.decimal,
-        header=False if options.no_header else None,
+        header=options.header,
         encoding=options.encoding,
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from xnn.datasets.table import Table, as_column, is_number
+from xnn.datasets.table import Table, as_column, is_number, numbered
 from xnn.errors import FileError
 from xnn.host import numpy
 
@@ -60,7 +60,7 @@ def read_csv(
         raise FileError(f"{source} is empty; expected a row of names and rows of values")
     if header is None:
         header = not any(map(is_number, first))
-    names = first if header else [f"column{i + 1}" for i in range(len(first))]
+    names = first if header else [numbered(i) for i in range(len(first))]
     places: list[int] = [] if header else [place]
     pieces: list[list[Any]] = [[] for _ in names]
     block = [] if header else [first]
@@ -83,7 +83,7 @@ def read_csv(
         if not name:
             if (column == "").all() or column.tolist() == list(map(str, range(len(column)))):
                 continue  # the lines end with a delimiter; pandas has counted the rows
-            name = f"column{i + 1}"
+            name = numbered(i)
         if name in columns:
             raise FileError(
                 f"{source}: two columns have the name {name!r} (columns {names.index(name) + 1} and {i + 1})"
@@ -101,9 +101,9 @@ def _text(path: str | os.PathLike[str], encoding: str | None) -> str:
         raise FileError(no_file(path)) from None
     except (OSError, EOFError, zlib.error) as error:
         raise FileError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if content[:4] in (b"PAR1", b"PK\x03\x04"):
+    if content[:4] in (b"PAR1", b"PK\x03\x04", b"\x93NUM"):
         raise FileError(
-            f"{path} is no text: it is a Parquet, zip or Excel file; expected CSV, or the ending .parquet or .npz"
+            f"{path} is no text: it is a Parquet, zip, Excel or npy file; expected CSV, or the ending .parquet or .npz"
         )
     marked = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:

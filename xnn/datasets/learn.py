@@ -23,8 +23,8 @@ def learn(
     target: str,
     *,
     task: str | None = None,
-    ignore: Sequence[str] = (),
-    text: Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
+    text: str | Sequence[str] = (),
     missing: str = "error",
     max_categories: int = 100,
 ) -> tuple[Encoding, list[str]]:
@@ -38,8 +38,8 @@ def learn(
         table: the raw data.
         target: the column to be predicted.
         task: ``"classification"`` or ``"regression"``, if it shall not be found out.
-        ignore: columns that are no inputs.
-        text: columns that have categories though they hold numbers.
+        ignore: columns that are no inputs, or one.
+        text: columns, or one, that have categories though they hold numbers.
         missing: what to do about missing values; see ``Encoding``.
         max_categories: more different texts in a column are an error.
 
@@ -50,6 +50,7 @@ def learn(
     if missing not in MISSING_VALUES:
         raise ValueError(f"missing: expected one of {', '.join(MISSING_VALUES)}; got {missing!r}")
     names = list(table.columns)
+    ignore, text = ([one] if isinstance(one, str) else list(one) for one in (ignore, text))
     for name in (target, *ignore, *text):
         known(name, names, f"{table.source} has no column")
     classes, remark = _target(table, target, task)

@@ -19,8 +19,8 @@ def load_csv(
     target: str,
     *,
     task: str | None = None,
-    ignore: Sequence[str] = (),
-    text: Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
+    text: str | Sequence[str] = (),
     missing: str = "error",
     max_categories: int = 100,
     delimiter: str | None = None,
@@ -38,8 +38,8 @@ def load_csv(
         path: the file; it may be compressed by gzip.
         target: the name of the column to predict; column1, column2, … where the file has no names.
         task: ``"classification"`` or ``"regression"``; by default the target decides.
-        ignore: the names of columns to leave out.
-        text: the names of columns whose numbers are names, such as postal codes.
+        ignore: the names of columns to leave out, or one name.
+        text: the names of columns, or one name, whose numbers are names, such as postal codes.
         missing: ``"error"`` (the default) for an empty cell, NA, NaN, null or ?; ``"drop"`` leaves such rows out,
             ``"mean"`` puts the mean of the column in its place (and 0 in each category of a text).
         max_categories: a text column with more different texts is an error.

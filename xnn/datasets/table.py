@@ -10,7 +10,7 @@ from typing import Any
 from xnn.errors import FileError
 from xnn.host import ndarray, numpy
 
-__all__ = ["MISSING", "Table", "as_column", "has_comma", "is_number", "known"]
+__all__ = ["MISSING", "Table", "as_column", "has_comma", "is_number", "known", "numbered"]
 
 #: Texts that stand for a missing value: those of pandas, and the question mark of the UCI repository.
 MISSING = frozenset(
@@ -98,8 +98,11 @@ def known(name: str, names: Sequence[str], what: str) -> str:
     """The name, if it is among these.
 
     Raises:
+        TypeError: for what is no text.
         ValueError: with those that are most like it, else all of them.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"expected the name of a column; got {name!r}")
     if name in names:
         return name
     near = get_close_matches(name, names, 3) or get_close_matches(name.lower(), [n for n in names if n.islower()], 3)
@@ -107,9 +110,16 @@ def known(name: str, names: Sequence[str], what: str) -> str:
     listed = ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     if len(names) == 1:
         listed += " alone; if it is several, say what stands between them (option delimiter)"
+    elif list(names) == [numbered(i) for i in range(len(names))]:
+        listed += "; if the first row holds the names, say so (option header)"
     raise ValueError(
         f"{what} {name!r}; " + (f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are: {listed}")
     )
+
+
+def numbered(i: int) -> str:
+    """The name of a column that has none."""
+    return f"column{i + 1}"
 
 
 def as_column(values: Any) -> ndarray:
