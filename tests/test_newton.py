@@ -52,6 +52,13 @@ def test_newton_cg_leaves_a_saddle_by_negative_curvature():
     assert found.theta == pytest.approx([0.5**0.5, 0], abs=1e-7)
 
 
+def test_newton_cg_takes_a_cost_without_curvature(backend):
+    """No warning of a division by 0: the direction is that of the gradient."""
+    θ = backend.asarray([1.0, 0.3], "float64")
+    found = xnn.minimize(lambda θ: abs(θ[0]) + abs(θ[1]), θ, optimizer=xnn.NewtonCG(), max_iterations=20)
+    assert found.cost < 1e-9
+
+
 def test_newton_cg_differentiates_a_given_gradient():
     found = xnn.minimize(
         lambda θ: float(np.sum((θ["a"] - 1) ** 4)), {"a": np.zeros(3)},

@@ -65,7 +65,8 @@ OF_SAMPLES = """
     np.correlate(x[:2],c,'same'); np.correlate(x[:2],c,'full'); np.diff(x,prepend=0.); np.diff(x,append=[1.]);
     np.diff(np.outer(x,c),axis=0,prepend=x[0]); np.cumulative_sum(x,include_initial=True); np.full(3,x[0],like=x);
     np.full((2,2),3.,like=x)*x[0]; np.linspace(x[0],x[1]); np.angle(x+1j*c); np.angle(x+1j*c,deg=True);
-    x[np.where(x>0.5)]; x[np.nonzero(x>0.5)]; x[np.ix_([0,2])]; x[x.argsort()]; x[x.nonzero()]; x.any()*x;
+    x[np.where(x>0.5)]; x[np.nonzero(x>0.5)]; x[np.ix_([0,2])]; x*[x[0],2.,x[1]]; [1.,x[1],2.]-x;
+    x[x.argsort()]; x[x.nonzero()]; x.any()*x;
     x.conjugate(); np.fmax(x,[np.nan,0.,2.]); np.fmin([np.nan,0.,2.],x); np.zeros_like(x,shape=(2,3))+x;
 """
 OF_MATRICES = """
@@ -230,3 +231,11 @@ def test_functions_of_pytorch_say_what_to_take():
     torch = pytest.importorskip("torch")
     with pytest.raises(TypeError, match=r"NumPy's function.*x\.__array_namespace__\(\)"):
         grad(lambda x: torch.sum(x))(torch.ones(2))
+
+
+def test_lists_are_as_precise_as_the_array_beside_them(backend):
+    x = backend.asarray([0.3, 0.7], "float64")
+    for f in (lambda x: x * [0.1, 0.2], lambda x: [0.1, 0.2] * x, lambda x: np.dot(x, [0.1, 0.2])):
+        _, pull = vjp(f, x)
+        g = backend.asarray(1.0 if f(V[:2]).ndim == 0 else [1.0, 1.0], "float64")
+        np.testing.assert_allclose(backend.to_numpy(pull(g)), [0.1, 0.2], rtol=1e-15)

@@ -561,3 +561,19 @@ def test_tuples_with_names_stay_such():
 def test_numbers_can_be_printed_on_the_way(capsys):
     grad(lambda x: (print(f"{x:.2f}"), x * x)[1])(np.asarray(2.0))
     assert capsys.readouterr().out == "2.00\n"
+
+
+def test_what_a_rule_of_ones_own_takes_and_gives():
+    x = np.array([1.0, 2.0])
+    scaled = custom(lambda x, c: x * c, vjp=lambda g, y, x, c: [g * c, 0.0], jvp=lambda v, y, x, c: v[0] * c + x * v[1])
+    assert jvp(lambda x: scaled(x, 3.0), x, x)[1].tolist() == [3.0, 6.0]  # a number has the tangent 0
+    assert grad(lambda x: np.sum(scaled(x, 3.0)))(x).tolist() == [3.0, 3.0]  # a list of adjoints
+    of_dictionary = custom(lambda p: p["a"] * 2.0, vjp=lambda g, y, p: {"a": g})
+    with pytest.raises(TypeError, match="one by one"):
+        grad(lambda p: np.sum(of_dictionary(p)))({"a": x})
+    assert of_dictionary({"a": x}).tolist() == [2.0, 4.0]
+    with pytest.raises(TypeError, match="no array for argument 0, but None"):
+        grad(lambda x: np.sum(custom(np.sin, vjp=lambda g, y, x: None)(x)))(x)
+    for wrapped in (checkpoint, lambda f: custom(f, vjp=lambda g, y, x: g)):
+        with pytest.raises(TypeError, match="one array; got tuple"):
+            grad(lambda x, wrapped=wrapped: np.sum(wrapped(lambda x: (x, x))(x)[0]))(x)

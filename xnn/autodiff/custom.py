@@ -36,11 +36,18 @@ def custom(
     all arguments as a tuple (of the only one without), Jᵢᵀ g; ``jvp(v, y, *x)`` gives Σᵢ Jᵢ vᵢ, with v the tuple
     of tangents (or the only one). What is computed there is differentiated for higher orders; so write it with
     operators and with the functions of the arrays' namespace. A mode that was not given raises ``Derivative``.
+
+    Raises:
+        TypeError: for lists or dictionaries of arrays, which are to be handed in one by one; where f gives no array.
+        ValueError: for adjoints of another number or of other shapes than the arguments.
     """
     rule = _Custom(f, vjp, jvp)
 
     def function(*x: Any) -> Array:
-        traced = [a for a in x if isinstance(a, Traced)]
+        traced = [a for tree in x for a in trees.leaves(tree) if isinstance(a, Traced)]
+        if any(map(trees.is_structure, x)) and traced:
+            raise TypeError(f"{rule.name} with a rule of its own takes arrays; hand those of lists and dictionaries in "
+                            "one by one")  # fmt: skip
         return apply(rule, traced[0].level.xp, x, {}) if traced else f(*x)
 
     function.__name__, function.__doc__ = rule.name, f.__doc__
@@ -64,7 +71,7 @@ class _Custom(Rule):
         """Σᵢ Jᵢ vᵢ as given."""
         if self.jvp is None:
             raise Derivative(f"{self.name} was given no jvp: it has no derivative in forward mode")
-        v = tuple(zeros(x) if t is None and hasattr(x, "shape") else t for t, x in zip(tangents, args, strict=True))
+        v = tuple(_zero(x) if t is None else t for t, x in zip(tangents, args, strict=True))
         return self.jvp(v[0] if len(v) == 1 else v, y, *args)
 
     def pulls(self, xp: Any, marks: Any, g: Array, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -72,10 +79,12 @@ class _Custom(Rule):
         if self.vjp is None:
             raise Derivative(f"{self.name} was given no vjp: it has no derivative in reverse mode")
         found = self.vjp(g, y, *args)
-        found = found if isinstance(found, tuple) else (found,)
+        found = found if isinstance(found, (tuple, list)) else (found,)
         if len(found) != len(args):
             raise ValueError(f"{self.name}: its vjp gave {len(found)} adjoints for {len(args)} arguments")
         for i, (own, x, m) in enumerate(zip(found, args, marks, strict=True)):
+            if m is not None and not hasattr(own, "shape"):
+                raise TypeError(f"{self.name}: its vjp gave no array for argument {i}, but {own!r}")
             if m is not None and tuple(own.shape) != tuple(x.shape):
                 raise ValueError(f"{self.name}: its vjp gave an adjoint of shape {tuple(own.shape)} for argument {i}, "
                                  f"which has the shape {tuple(x.shape)}")  # fmt: skip
@@ -136,7 +145,14 @@ class _Checkpoint(Rule):
         return [terms.get(i) for i in range(len(args))]
 
 
+def _zero(x: Any) -> Any:
+    """The tangent of a constant: zeros like an array, 0 for a number, None for what is neither."""
+    return zeros(x) if hasattr(x, "shape") else 0.0 if isinstance(x, (int, float, complex)) else None
+
+
 def _plain(name: str, y: Any) -> Array:
+    if not hasattr(y, "dtype"):
+        raise TypeError(f"{name} is to give one array; got {type(y).__name__}")
     if isinstance(y, Traced):
         raise ValueError(f"{name} uses an array that carries a derivative but is not among its arguments: hand it in")
     return y

@@ -69,7 +69,7 @@ def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dic
 
 
 def _of_list(xp: Any, a: Any, like: Any) -> Any:
-    return xp.asarray(a, device=like.device) if isinstance(a, (list, tuple)) else a
+    return xp.beside(a, like) if isinstance(a, (list, tuple)) else a
 
 
 def _with(options: Any) -> str:

@@ -289,6 +289,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 def _but_nan(xp: Any, extreme: Any, a: Any, b: Any) -> Array:
     """The larger or smaller one; where one is NaN, the other."""
+    a, b = _arrays(xp, (a, b))
     return xp.where(xp.isnan(a), b, xp.where(xp.isnan(b), a, extreme(a, b)))
 
 

@@ -13,6 +13,8 @@ from operator import matmul
 from types import ModuleType
 from typing import Any
 
+from array_api_compat import device
+
 from xnn.arrays import Array
 from xnn.autodiff import changes, foreign
 from xnn.autodiff.composed import COMPOSED, gather
@@ -228,6 +230,13 @@ def _asarray(xp: Recording, x: Any, /, *, dtype: Any = None, device: Any = None,
     return xp.astype(x, dtype)
 
 
+def _beside(xp: Recording, numbers: Any, like: Array) -> Array:
+    """A list as an array beside another one, as precise; PyTorch would make numbers of half the bits of it."""
+    y = xp.asarray(numbers, device=device(raw(like)))
+    common = xp.base_namespace.result_type(y.dtype, like.dtype) if xp.isdtype(y.dtype, "real floating") else y.dtype
+    return y if y.dtype == common else xp.asarray(numbers, dtype=common, device=device(raw(like)))
+
+
 def _first(xp: Recording, x: Any) -> Any:
     """The first array in nested lists that only functions of this module take, or None."""
     if isinstance(x, (list, tuple)):
@@ -280,6 +289,7 @@ product = two(MATMUL, matmul)
 _OWN: dict[str, Callable[..., Any]] = {
     "apply": lambda xp, rule, args, options: apply(rule, xp.base_namespace, args, options),
     "asarray": _asarray,
+    "beside": _beside,
     "full": _full,
     "full_like": _full_like,
     "getitem": _getitem,

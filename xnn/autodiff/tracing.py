@@ -147,15 +147,15 @@ def two(rule: Rule, function: Any) -> Any:
         level = a.level if first and not (second and b.level.number > a.level.number) else b.level
         if not level.open:
             _closed(rule)
+        if not first and a.__class__ is list:
+            return operator(level.recording.beside(a, b), b)
+        if not second and b.__class__ is list:
+            return operator(a, level.recording.beside(b, a))
         m = n = None
         if first:
             a, m = (a.value, a.mark) if a.level is level else (still(a), None)
-        elif a.__class__ is list:
-            a = level.recording.asarray(a, device=b.device)
         if second:
             b, n = (b.value, b.mark) if b.level is level else (still(b), None)
-        elif b.__class__ is list:
-            b = level.recording.asarray(b, device=device(raw(a)))
         y = function(a, b)
         if y.dtype is level.dtype or level.accepts(y):
             return level.record(rule, y, (a, b), (m, n), NO_OPTIONS)

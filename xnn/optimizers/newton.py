@@ -65,7 +65,7 @@ class NewtonCG(Solver):
         for _ in range(self.max_cg or g.shape[0]):
             Hp = product(p)
             pHp = xp.vecdot(p, Hp)
-            α = rr / pHp  # computed before its sign is known: one transfer does for both numbers
+            α = rr / xp.where(pHp > 0.0, pHp, 1.0)  # its sign is not known here: one transfer does for both numbers
             further = r + α * Hp
             squared = xp.vecdot(further, further)
             curvature, left = (float(x) for x in to_numpy(xp.stack([pHp, squared])))
