@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from xnn.arrays import Array, Backend, BackendError, Equation, Memory, apart
+from xnn.arrays import Array, Backend, BackendError, Equation, Memory, apart, comes_with_xnn
 
 __all__ = ["CupyBackend"]
 
@@ -87,7 +87,15 @@ class CupyBackend(Backend):
     def update(
         self, equation: Equation, state: Sequence[Array], gradient: Array, scalars: Mapping[str, float]
     ) -> tuple[Array, ...]:
-        """The update as one kernel."""
+        """The update as one kernel; an equation of the user's own is noted down as a step is.
+
+        ``cupy.fuse`` computes what two scalars make, such as 1 − β, with 16 bits, and refuses much.
+        """
+        if not comes_with_xnn(equation):
+            θ, *rest = map(self.defer, state)
+            new = equation(self.recorder, θ, self.defer(gradient), *rest, **scalars)
+            kept = [self.recorder.astype(after, before.dtype) for before, after in zip(state, new, strict=True)]
+            return apart(state, self.compute(kept)[0])
         kernel = _kernel(equation, len(state), tuple(scalars))
         kernel(gradient, *state, *scalars.values())
         return tuple(state)
@@ -161,7 +169,7 @@ def _kernel(equation: Equation, arrays: int, names: tuple[str, ...]) -> Callable
 
     def update(gradient: Array, *rest: Array) -> None:
         state, scalars = rest[:arrays], dict(zip(names, rest[arrays:], strict=True))
-        new = apart(state, equation(cupy, state[0], gradient, *state[1:], **scalars))
+        new = equation(cupy, state[0], gradient, *state[1:], **scalars)
         for before, after in zip(state, new, strict=True):
             if after is not before:
                 before[...] = after

@@ -31,7 +31,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from xnn.backends.numpy_memory import empty
 from xnn.backends.numpy_products import quickest
 
-from xnn.arrays import apart
+from xnn.arrays import apart, comes_with_xnn
 
 __all__ = ["Noted", "Unplanned", "Update", "write"]
 
@@ -286,7 +286,7 @@ class Update:
 
         numbers = [numpy.asarray(value, dtype=g.dtype) for value in scalars.values()]
         try:
-            if not str(equation.__module__).startswith("xnn."):
+            if not comes_with_xnn(equation):
                 raise Unplanned("an equation of the user's own")
             if any(array.dtype != g.dtype for array in state):
                 raise Unplanned("arrays of several types")

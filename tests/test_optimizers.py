@@ -630,3 +630,32 @@ def test_what_was_before_may_be_remembered(backend, rng):
 
 def two_steps(xp, θ, g, before, *, η, μ):
     return θ - η * g + μ * (θ - before), θ
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_adam_as_the_paper_has_it(backend, rng, dtype):
+    """Arithmetic between scalars is Python's, in double precision, on every backend."""
+
+    @dataclass(frozen=True)
+    class Textbook(Optimizer):
+        def buffers(self):
+            return {"m": 0.0, "v": 0.0}
+
+        def rule(self, numbers, η):
+            return textbook, {"η": η, "β1": 0.9, "β2": 0.999, "t": numbers["step"]}
+
+    x, y, flat = rng.normal(size=(20, 3)), rng.normal(size=(20, 2)), []
+    for optimizer in (Textbook(lr=0.01), Adam(lr=0.01)):
+        network = xnn.Network([xnn.Dense(2)], inputs=3, backend=backend, dtype=dtype, seed=0)
+        network.fit(x, y, loss=xnn.SquaredError(), optimizer=optimizer, epochs=4, batch_size=20)
+        flat.append(backend.to_numpy(network.flat))
+    assert flat[0].dtype == dtype
+    assert scaled_error(*flat) < (1e-14 if dtype == "float64" else 1e-6)
+
+
+def textbook(xp, θ, g, m, v, *, η, β1, β2, t):
+    m = β1 * m + (1 - β1) * g
+    v = β2 * v + (1 - β2) * xp.abs(g) ** 2
+    if t > 0:
+        θ -= η * (m / (1 - β1**t)) / (xp.sqrt(v / (1 - β2**t)) + 1e-8)
+    return θ, m, v

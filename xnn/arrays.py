@@ -29,6 +29,7 @@ __all__ = [
     "apart",
     "available_backends",
     "by_dlpack",
+    "comes_with_xnn",
     "get_backend",
     "is_writeable",
     "isdtype",
@@ -227,6 +228,11 @@ class Backend:
         """What ``python -m xnn info`` shows: the version of the library, and the device in words."""
         module = importlib.import_module(self.library)
         return {"version": str(module.__version__), "device": str(self.device)}
+
+
+def comes_with_xnn(equation: Equation) -> bool:
+    """Whether it is known what this equation does: the same each time, and no arithmetic between scalars."""
+    return str(equation.__module__).startswith("xnn.")
 
 
 def apart(state: Sequence[Array], new: Sequence[Array]) -> tuple[Array, ...]:
