@@ -170,6 +170,17 @@ def test_jax_without_64_bits_refuses_float64():
     assert "jax_enable_x64" in output.stdout
 
 
+def test_what_is_no_array_says_how_it_becomes_one():
+    sparse = pytest.importorskip("scipy.sparse")
+    for given, words in (
+        (sparse.csr_array(np.eye(2)), r"x: expected numbers .*: x.toarray\(\)"),
+        (["a", "b"], "x: expected numbers .* numpy.unique"),
+        ([[1.0, "a"]], "x: expected numbers .* numpy.unique"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            xnn.Network([xnn.Dense(1)], inputs=2).predict(given)
+
+
 def test_words_are_no_numbers():
     with pytest.raises(TypeError, match="expected numbers"):
         xnn.to_numpy(["a", "b"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from xnn.losses import CrossEntropy
 from xnn.meter import Meter, named
 
 
@@ -31,6 +33,19 @@ def test_many_batches_make_one_mean(backend, rng):
     np.testing.assert_allclose(found["mae"], abs(a - y).mean(), rtol=1e-12)
     expected = 1 - (((a - y) ** 2).sum(0) / ((y - y.mean(0)) ** 2).sum(0)).mean()
     np.testing.assert_allclose(found["r2"], expected, rtol=1e-12)
+
+
+def test_accuracy_of_many_batches_is_over_the_examples_that_count(backend, rng, monkeypatch):
+    monkeypatch.setattr("xnn.meter._HELD", 20)
+    loss, a, y = CrossEntropy(), rng.normal(size=(40, 3)), rng.integers(0, 3, 40)
+    y[:20] = -100
+    y[3] = 1
+    meter = Meter(backend.xp, named(["accuracy"], 0.5))
+    for i in range(0, 40, 10):
+        targets = loss.targets(backend, y[i : i + 10], (3,), "float64")
+        meter.add(0.0, 10, backend.asarray(a[i : i + 10]), targets)
+    counts = y >= 0
+    assert meter.metrics()["accuracy"] == pytest.approx((a.argmax(axis=1) == y)[counts].mean())
 
 
 def test_numbers_of_the_host_are_kept_as_they_are():

@@ -424,7 +424,7 @@ def test_lr_scale_multiplies_the_step_size(optimizer):
     assert half - start == pytest.approx(0.5 * (whole - start), rel=1e-9)
 
 
-@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf])
+@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, None])
 def test_a_schedule_that_gives_no_step_size_raises(value):
     optimizer = SGD(lr=lambda step: value)
     with pytest.raises(ValueError, match=r"SGD: the schedule .* gave .* after 0 updates"):

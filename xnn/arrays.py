@@ -392,7 +392,9 @@ def to_numpy(x: Any, name: str = "") -> Any:
         raise ValueError(f"{where}nested lists need rows of one length: {error}") from error
     if array.dtype.kind not in "biufc":
         hint = ""
-        if any(isinstance(value, str) for value in array.flat):
+        if hasattr(x, "toarray"):
+            hint = "; a sparse matrix has to be filled: x.toarray()"
+        elif not isinstance(x, str) and any(isinstance(value, str) for value in array.flat):
             hint = "; words are to be numbered, as numpy.unique(words, return_inverse=True)[1] does"
         elif hasattr(x, "astype"):  # a table with columns of several types
             hint = "; if all in it are numbers: x.astype('float64')"

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from xnn.arrays import Array, to_numpy
 from xnn.host import numpy
-from xnn.metrics import is_mean, resolve
+from xnn.metrics import counted, is_mean, resolve
 
 __all__ = ["Measures", "Meter", "named"]
 
@@ -35,8 +35,9 @@ class Meter:
         # Single numbers, on the device or not, that are to be joined with arrays of one axis before them.
         self._costs: list[Any] = []
         self._weights: list[Any] = []
-        self._joined: dict[str, list[Any]] = {name: [] for name in ["cost", "weight", *self._order]}
-        self._sizes: list[int] = []  # of the groups of batches for which there is a value of each mean
+        self._joined: dict[str, list[Any]] = {name: [] for name in ["cost", "weight"]}
+        # Of each mean, its values for groups of batches, and over how many examples each was taken.
+        self._joined |= {of: [] for name, _ in self._means for of in (name, _examples(name))}
         self._held: list[tuple[Array, Array]] = []
         self._values = 0  # in the outputs that are held
         self._all: list[tuple[Array, Array]] = []
@@ -68,7 +69,10 @@ class Meter:
     def metrics(self) -> dict[str, float]:
         """The metrics of all batches, by name."""
         self._release()
-        found = {name: float(numpy.average(self.numbers(name), weights=self._sizes)) for name, _ in self._means}
+        found: dict[str, float] = {}
+        for name, _ in self._means:
+            n = self.numbers(_examples(name))
+            found[name] = float((self.numbers(name) * n).sum() / max(n.sum(), 1.0))
         if self._others:
             a, y = self._concatenated(self._all)
             found |= {name: _number(name, f(a, y)) for name, f in self._others}
@@ -79,12 +83,12 @@ class Meter:
         self._join()
         self._held, self._all = ([self._concatenated(pairs)] if pairs else [] for pairs in (self._held, self._all))
         return {
-            "numbers": self._joined, "sizes": self._sizes, "held": self._held, "values": self._values, "all": self._all
+            "numbers": self._joined, "held": self._held, "values": self._values, "all": self._all
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what ``state_dict`` gave."""
-        self._joined, self._sizes, self._values = state["numbers"], state["sizes"], state["values"]
+        self._joined, self._values = state["numbers"], state["values"]
         self._held, self._all = state["held"], state["all"]
 
     def _join(self) -> None:
@@ -102,7 +106,10 @@ class Meter:
             a, y = self._concatenated(self._held)
             for name, f in self._means:
                 self._joined[name].append(self._xp.reshape(f(a, y), (1,)))
-            self._sizes.append(int(a.shape[0]))
+                n = counted(f, a, y)
+                self._joined[_examples(name)].append(
+                    numpy.asarray([n]) if isinstance(n, int) else self._xp.reshape(n, (1,))
+                )
             self._held, self._values = [], 0
 
     def _concatenated(self, pairs: list[tuple[Array, Array]]) -> tuple[Array, Array]:
@@ -113,6 +120,11 @@ class Meter:
                 (self._xp.concat([a for a, _ in group]), self._xp.concat([y for _, y in group])) for group in groups
             ]
         return pairs[0]
+
+
+def _examples(name: str) -> str:
+    """The name of the numbers of examples over which the mean of this name was taken."""
+    return f"examples of {name}"
 
 
 def _number(name: str, value: Any) -> float:

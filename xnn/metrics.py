@@ -20,6 +20,7 @@ __all__ = [
     "Metric",
     "accuracy",
     "confusion_matrix",
+    "counted",
     "is_mean",
     "mean_absolute_error",
     "mean_squared_error",
@@ -160,6 +161,14 @@ def resolve(metric: str | Metric, threshold: float = 0.5) -> tuple[str, Metric]:
 def is_mean(metric: Metric) -> bool:
     """Whether the metric of many examples is the mean of what it is for some of them at a time."""
     return isinstance(metric, Accuracy) or metric in (mean_squared_error, mean_absolute_error)
+
+
+def counted(metric: Metric, outputs: Array, targets: Array) -> Array | int:
+    """How many of the examples the mean is over: all, or those whose labels ``Accuracy`` does not leave out."""
+    if isinstance(metric, Accuracy) and not _one_column(outputs) and tuple(targets.shape) != tuple(outputs.shape):
+        xp, _, y = unify(outputs=outputs, targets=targets)
+        return xp.sum(xp.astype(y >= 0, xp.int32))
+    return int(outputs.shape[0])
 
 
 def _classes(xp: Any, a: Array, y: Array, threshold: float) -> tuple[Array, Array, bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf
+from math import inf, nan
 from typing import Any, TypeAlias
 
 import array_api_compat
@@ -46,9 +46,10 @@ class Descent:
         """
         if not callable(self.lr):
             return self.lr
-        η = float(self.lr(step))
+        given: Any = self.lr(step)
+        η = nan if given is None else float(given)
         if not 0.0 <= η < inf:
-            raise ValueError(f"{type(self).__name__}: the schedule {self.lr!r} gave {η!r} after {step} updates")
+            raise ValueError(f"{type(self).__name__}: the schedule {self.lr!r} gave {given!r} after {step} updates")
         return η
 
 
