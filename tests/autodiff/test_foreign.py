@@ -63,6 +63,7 @@ OF_SAMPLES = """
     x.sum(None); np.linalg.svd(np.outer(x,c)+M,compute_uv=False); np.hstack([1.,x]); np.stack([x,[1,2,3]]);
     np.where(x>0.5,x,[1,2,3]); np.percentile(x,[25,75]); np.quantile(np.outer(x,c),(0.2,0.7),axis=1,method='linear');
     np.correlate(x[:2],c,'same'); np.correlate(x[:2],c,'full'); np.diff(x,prepend=0.); np.diff(x,append=[1.]);
+    np.abs(np.interp(0.6,[0,1,2],x+1j*c)); np.inner(x[0],c);
     np.diff(np.outer(x,c),axis=0,prepend=x[0]); np.cumulative_sum(x,include_initial=True); np.full(3,x[0],like=x);
     np.full((2,2),3.,like=x)*x[0]; np.linspace(x[0],x[1]); np.angle(x+1j*c); np.angle(x+1j*c,deg=True);
     x[np.where(x>0.5)]; x[np.nonzero(x>0.5)]; x[np.ix_([0,2])]; x*[x[0],2.,x[1]]; [1.,x[1],2.]-x;

@@ -700,3 +700,19 @@ def test_types_of_numbers(backend):
     ):  # fmt: skip
         with device_library():
             assert grad(f)(single).dtype == single.dtype
+
+
+@pytest.mark.parametrize(
+    ("A", "cofactors"),
+    [
+        ([[1.0, 2.0], [2.0, 4.0]], [[4.0, -2.0], [-2.0, 1.0]]),
+        ([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 2.0]]),
+        ([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]], np.zeros((3, 3))),
+    ],
+    ids=["ones", "diagonal", "rank one"],
+)
+def test_the_determinant_of_a_singular_matrix_has_a_derivative(backend, A, cofactors):
+    det = recording(backend.xp).linalg.det
+    A, v = backend.asarray(A, "float64"), backend.asarray(np.arange(9.0).reshape(3, 3)[: len(A), : len(A)], "float64")
+    np.testing.assert_allclose(backend.to_numpy(grad(det)(A)), cofactors, atol=1e-14)
+    np.testing.assert_allclose(backend.to_numpy(jvp(det, A, v)[1]), np.sum(cofactors * backend.to_numpy(v)), atol=1e-13)

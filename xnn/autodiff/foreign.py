@@ -150,11 +150,11 @@ def _swapaxes(xp: Any, a: Array, axis1: int, axis2: int) -> Array:
 
 
 def _dot(xp: Any, a: Array, b: Array) -> Array:
-    return (
-        a * b
-        if 0 in (getattr(a, "ndim", 0), getattr(b, "ndim", 0))
-        else xp.tensordot(a, b, axes=((-1,), (max(b.ndim - 2, 0),)))
-    )
+    return a * b if 0 in (_ndim(a), _ndim(b)) else xp.tensordot(a, b, axes=((-1,), (max(b.ndim - 2, 0),)))
+
+
+def _ndim(a: Any) -> int:
+    return getattr(a, "ndim", 0)
 
 
 def _matrices(xp: Any, a: Array, axis1: int, axis2: int) -> Array:
@@ -183,7 +183,7 @@ def _take(xp: Any, a: Array, indices: Any, axis: int | None = None) -> Array:
 
 
 def _inner(xp: Any, a: Array, b: Array) -> Array:
-    return xp.tensordot(a, b, axes=((-1,), (-1,)))
+    return a * b if 0 in (_ndim(a), _ndim(b)) else xp.tensordot(a, b, axes=((-1,), (-1,)))
 
 
 def _clip(xp: Any, a: Array, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any = None) -> Array:

@@ -13,8 +13,8 @@ from typing import Any
 from xnn.arrays import Array
 from xnn.autodiff.composed import COMPOSED, root, squares
 from xnn.autodiff.decompositions import DECOMPOSITIONS, H, MatrixRule, eye, svdvals
-from xnn.autodiff.rule import Rule, Tangents, conj, is_complex, reduce_to
-from xnn.autodiff.tracing import raw
+from xnn.autodiff.rule import Rule, Tangents, is_complex, reduce_to
+from xnn.autodiff.tracing import apply, raw
 
 __all__ = ["LINALG", "LINALG_COMPOSED"]
 
@@ -67,16 +67,49 @@ class Solve(MatrixRule):
         return reduce_to(xp, b if i == 1 else -(b @ H(xp, y)), args[i])
 
 
-class Determinant(MatrixRule):
-    """d = det A: ḋ = d tr(A⁻¹ Ȧ), Ā = d̄ conj(d) A⁻ᴴ; A must not be singular."""
+class Adjugate(MatrixRule):
+    """Y = adj A, which is det A · A⁻¹ and exists for singular A, too: with A = U S Vᴴ
+
+        adj A = det(U Vᴴ) V adj(S) Uᴴ,    Ẏ = tr(A⁻¹ Ȧ) Y − A⁻¹ Ȧ Y,    Ā = tr(Ȳ Yᴴ) A⁻ᴴ − A⁻ᴴ Ȳ Yᴴ.
+
+    Its own derivative needs A⁻¹.
+    """
+
+    def evaluate(self, xp: Any, *args: Any, **options: Any) -> Array:
+        """From the singular values: adj S has the product of the others at each place."""
+        U, s, Vh = xp.linalg.svd(args[0])
+        before, after = (
+            xp.cumulative_prod(a, axis=-1, include_initial=True)[..., :-1] for a in (s, xp.flip(s, axis=-1))
+        )
+        others = before * xp.flip(after, axis=-1)
+        return xp.linalg.det(U @ Vh)[..., None, None] * ((H(xp, Vh) * others[..., None, :]) @ H(xp, U))
 
     def push(self, xp: Any, tangents: Tangents, y: Array, args: Any, options: Any) -> Array:
-        """D tr(A⁻¹ Ȧ)."""
-        return y * xp.sum(xp.matrix_transpose(xp.linalg.inv(args[0])) * tangents[0], axis=(-2, -1))
+        """tr(A⁻¹ Ȧ) Y − A⁻¹ Ȧ Y."""
+        relative = xp.linalg.inv(args[0]) @ tangents[0]
+        return xp.linalg.trace(relative)[..., None, None] * y - relative @ y
 
     def pull(self, xp: Any, i: int, g: Array, y: Array, args: Any, options: Any) -> Array:
-        """Conj(d) d̄ A⁻ᴴ."""
-        return (g * conj(xp, y))[..., None, None] * H(xp, xp.linalg.inv(args[0]))
+        """tr(Yᴴ Ȳ) A⁻ᴴ − A⁻ᴴ Ȳ Yᴴ."""
+        product = g @ H(xp, y)
+        inverse = H(xp, xp.linalg.inv(args[0]))
+        return xp.linalg.trace(product)[..., None, None] * inverse - inverse @ product
+
+
+class Determinant(MatrixRule):
+    """d = det A: ḋ = tr(adj(A) Ȧ), Ā = d̄ adj(A)ᴴ."""
+
+    def push(self, xp: Any, tangents: Tangents, y: Array, args: Any, options: Any) -> Array:
+        """tr(adj(A) Ȧ)."""
+        return xp.sum(xp.matrix_transpose(self._adjugate(xp, args[0])) * tangents[0], axis=(-2, -1))
+
+    def pull(self, xp: Any, i: int, g: Array, y: Array, args: Any, options: Any) -> Array:
+        """D̄ adj(A)ᴴ."""
+        return g[..., None, None] * H(xp, self._adjugate(xp, args[0]))
+
+    @staticmethod
+    def _adjugate(xp: Any, A: Array) -> Array:
+        return apply(_ADJUGATE, getattr(xp, "base_namespace", xp), (A,), {})
 
 
 class LogDet(MatrixRule):
@@ -97,6 +130,7 @@ class LogDet(MatrixRule):
 
 
 SLogDet = namedtuple("SLogDet", "sign logabsdet")
+_ADJUGATE = Adjugate("adjugate")
 _SOLVE, _LOGDET = Solve("solve"), LogDet("slogdet")
 
 #: The rules of ``xp.linalg`` by name.

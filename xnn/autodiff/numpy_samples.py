@@ -13,7 +13,8 @@ from typing import Any
 from array_api_compat import device
 
 from xnn.arrays import Array
-from xnn.autodiff.tracing import Derivative, raw
+from xnn.autodiff.rule import is_complex
+from xnn.autodiff.tracing import Derivative, Traced, raw
 from xnn.host import numpy
 
 __all__ = ["OF_SAMPLES"]
@@ -79,8 +80,8 @@ def interp(own: Any, x: Any, xp: Array, fp: Array, left: Any = None, right: Any 
     if left is not None or right is not None:
         raise Derivative("numpy.interp with left= or right= has no derivative here; take numpy.where")
     if not hasattr(x, "dtype"):
-        like = fp if own.isdtype(fp.dtype, "real floating") else xp
-        x = own.asarray(x, dtype=like.dtype, device=device(raw(fp)))
+        like = raw(fp if isinstance(fp, Traced) else xp)
+        x = own.asarray(x, dtype=own.real(like).dtype if is_complex(like) else like.dtype, device=device(like))
     flat = own.clip(own.reshape(x, (-1,)), xp[0], xp[-1])
     i = own.clip(own.searchsorted(raw(xp), raw(flat)) - 1, 0, xp.shape[0] - 2)
     x0, x1, y0, y1 = (own.take(a, k, axis=0) for a in (xp, fp) for k in (i, i + 1))
