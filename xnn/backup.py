@@ -46,7 +46,8 @@ class BackupAndRestore(Callback):
     Raises:
         FileNotFoundError: before training, where the folder does not exist.
         FileError: before training, for a file that is damaged or holds no run.
-        ValueError: before training, for a run with other settings, layers or examples; it says what differs.
+        ValueError: before training, for a run with other settings, layers or examples; it says what differs. And in an
+            estimator, whose runs it does not know.
 
     Source: named after that of Keras, which deletes the file in the end.
     """
@@ -63,6 +64,11 @@ class BackupAndRestore(Callback):
 
     def on_train_begin(self, run: Run) -> None:
         """Go on from the file, if it is there."""
+        if run.data is None:
+            raise ValueError(
+                "BackupAndRestore keeps the runs of Network.fit; an estimator is kept whole by joblib.dump or pickle, "
+                "and goes on with warm_start=True or partial_fit"
+            )
         folder = Path(self.path).parent
         if not folder.is_dir():
             raise FileNotFoundError(f"BackupAndRestore: {os.fspath(self.path)!r}: create the folder {folder} first")

@@ -129,6 +129,21 @@ def test_callbacks_and_the_curve_of_the_validation_loss():
     assert abs(slow.coefs_[0] - fast.coefs_[0]).max() > 1e-3
 
 
+def test_callbacks_are_told_of_every_step():
+    class Steps(xnn.Callback):
+        def on_train_begin(self, run):
+            self.steps = []
+
+        def on_step_end(self, run):
+            self.steps.append(run.step)
+
+    steps = Steps()
+    model = MLPClassifier(**{**QUICK, "max_iter": 2}, batch_size=50, callbacks=[steps]).fit(X, Y)
+    assert steps.steps == [1, 2, 3, 4, 5, 6]
+    model.set_params(solver="lbfgs").fit(X, Y)
+    assert steps.steps == [1, 2]
+
+
 def test_verbose(capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -215,7 +230,9 @@ def test_a_backend_computes_the_same(backend):
     ("settings", "words"),
     [
         ({"activation": ["relu"], "hidden_layer_sizes": (3, 3)}, "one for each of the 2 hidden layers, got 1"),
-        ({"activation": ["relux"]}, "an xnn layer or one of .*, got 'relux'"),
+        ({"activation": ["relux"]}, "a layer such as .*, or one of .*; got 'relux'"),
+        ({"activation": xnn.Dense(3)}, r"activation: expected a layer such as .*; got Dense\(units=3"),
+        ({"callbacks": [xnn.BackupAndRestore("run")]}, "keeps the runs of Network.fit; an estimator is kept whole by"),
         ({"activation": "relux"}, "'activation' parameter of MLPClassifier must be"),
         ({"dropout": 1.0}, r"'dropout' parameter .* in the range \[0.0, 1.0\)"),
         ({"dropout": 0.1, "solver": "lbfgs"}, "dropout needs solver='adam' or 'sgd'"),

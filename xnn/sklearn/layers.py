@@ -35,8 +35,10 @@ def activations_of(activation: Any, hidden: Sequence[int]) -> list[Layer]:
     if len(given) != len(hidden):
         raise ValueError(f"activation: expected one for each of the {len(hidden)} hidden layers, got {len(given)}")
     for one in given:
-        if not isinstance(one, Layer) and one not in ACTIVATIONS:
-            raise ValueError(f"activation: expected an xnn layer or one of {list(ACTIVATIONS)}, got {one!r}")
+        if isinstance(one, Dense) or (not isinstance(one, Layer) and one not in ACTIVATIONS):
+            raise ValueError(
+                f"activation: expected a layer such as xnn.LeakyReLU(0.2), or one of {list(ACTIVATIONS)}; got {one!r}"
+            )
     return [one if isinstance(one, Layer) else ACTIVATIONS[one] for one in given]
 
 

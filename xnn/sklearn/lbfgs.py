@@ -13,7 +13,7 @@ from xnn.optimizers import LBFGS
 from xnn.optimizers.solver import Point
 from xnn.penalties import L2
 from xnn.sklearn.data import Examples, data_of
-from xnn.sklearn.listeners import begin, listening
+from xnn.sklearn.listeners import begin, listening, step_ended
 from xnn.sklearn.losses import HalfSquaredError
 
 __all__ = ["cost_and_gradient", "fit_lbfgs"]
@@ -60,8 +60,9 @@ def fit_lbfgs(est: Any, loss: Loss, examples: Examples) -> None:
                 failure = "(status=2):\nABNORMAL: no lower cost was found in the direction of descent\n"
                 break
             again = False
-            est.n_iter_, run.epoch, run.step = est.n_iter_ + 1, est.n_iter_, run.step + 1
+            est.n_iter_, run.epoch = est.n_iter_ + 1, est.n_iter_
             network.update(here.theta)
+            step_ended(run)
             epoch_ended({"loss": here.cost})
             fall = (cost - here.cost) / max(abs(cost), abs(here.cost), 1.0)
     network.update(here.theta)

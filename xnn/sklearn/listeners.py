@@ -9,12 +9,19 @@ from typing import Any
 from xnn.losses import Loss
 from xnn.run import Callback, Run, as_callback
 
-__all__ = ["begin", "listening"]
+__all__ = ["begin", "listening", "step_ended"]
 
 
 def begin(est: Any, loss: Loss, optimizer: Any, samples: int) -> Run:
     """The training as callbacks see it."""
     return Run(est.network_, loss, optimizer, est.max_iter, samples, [], None, None, None, None, "cost", None)
+
+
+def step_ended(run: Run) -> None:
+    """Count an update of the network, and tell of it."""
+    run.step += 1
+    for listener in run.callbacks:
+        listener.on_step_end(run)
 
 
 @contextmanager
@@ -27,6 +34,7 @@ def listening(est: Any, run: Run) -> Iterator[Callable[[dict[str, float]], None]
         from xnn.progress import Progress
 
         listeners.append(Progress())
+    run.callbacks = listeners
 
     def epoch_ended(logs: dict[str, float]) -> None:
         run.history.append(logs)

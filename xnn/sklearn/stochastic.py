@@ -21,7 +21,7 @@ from xnn.meter import Meter
 from xnn.penalties import L2
 from xnn.run import Run
 from xnn.sklearn.data import Examples, data_of, outputs
-from xnn.sklearn.listeners import begin, listening
+from xnn.sklearn.listeners import begin, listening, step_ended
 from xnn.sklearn.optimizers import updates_of
 
 __all__ = ["fit_stochastic"]
@@ -99,7 +99,7 @@ def _epoch(est: Any, run: Run, data: Any, weights: Any, size: int, order: Any) -
         penalty = L2(alpha / total, half=True) if alpha and total else None
         cost, g, _ = network.differentiate(x, y, w, loss, penalty, packed=True)
         est._optimizer.step(network, g, run.lr_scale)
-        run.step += 1
+        step_ended(run)
         meter.add(cost, x.shape[0], None, None)
     return meter.mean_cost()
 
