@@ -240,6 +240,23 @@ def test_a_generator_serves_for_one_epoch(backend, rng):
         deep(backend).fit([(x, y), (x, y, np.ones(20))], loss=LOSS)
 
 
+def test_batches_may_come_in_the_same_memory(backend, rng):
+    x, y = (a.astype("float32") for a in regression(rng, 20))
+    inputs, targets = np.empty((5, 3), "float32"), np.empty((5, 1), "float32")
+
+    class Batches:
+        def __iter__(self):
+            for i in range(0, 20, 5):
+                inputs[:], targets[:] = x[i : i + 5], y[i : i + 5]
+                yield inputs, targets
+
+    network = line(backend, dtype="float32")
+    measured = network.evaluate(Batches(), loss=LOSS, metrics=["r2", "mse"])
+    assert measured == pytest.approx(network.evaluate(x, y, loss=LOSS, metrics=["r2", "mse"]))
+    history = network.fit(Batches(), loss=LOSS, metrics=["mse"])
+    assert history["mse"] == pytest.approx(history["loss"])
+
+
 def test_a_loader_of_pytorch_is_an_iterable_of_batches(rng):
     torch = pytest.importorskip("torch")
     x, y = regression(rng, 20)

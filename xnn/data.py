@@ -160,8 +160,10 @@ class IterableData:
                 raise type(error)(f"batch {number}: {error}") from error
             if weighted not in (None, batch[2] is not None):
                 raise ValueError(f"batch {number}: either every batch is (x, y, weights), or every one (x, y)")
-            weighted = batch[2] is not None
-            yield batch
+            x, y, weights = batch
+            weighted = weights is not None
+            # Metrics look at the targets later, when the next batch may have come in the same memory.
+            yield x, self._backend.xp.asarray(y, copy=True), weights
         if number < 0:
             raise ValueError("the iterable of batches gave none")
 
