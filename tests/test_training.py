@@ -252,9 +252,9 @@ def test_batches_may_come_in_the_same_memory(backend, rng):
 
     network = line(backend, dtype="float32")
     measured = network.evaluate(Batches(), loss=LOSS, metrics=["r2", "mse"])
-    assert measured == pytest.approx(network.evaluate(x, y, loss=LOSS, metrics=["r2", "mse"]))
+    assert measured == pytest.approx(network.evaluate(x, y, loss=LOSS, metrics=["r2", "mse"]), rel=1e-4)
     history = network.fit(Batches(), loss=LOSS, metrics=["mse"])
-    assert history["mse"] == pytest.approx(history["loss"])
+    assert history["mse"] == pytest.approx(history["loss"], rel=1e-4)
 
 
 def test_a_loader_of_pytorch_is_an_iterable_of_batches(rng):
