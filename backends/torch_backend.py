@@ -31,7 +31,7 @@ class TorchBackend(Backend):
             reason = str(error).splitlines()[0]
             raise BackendError(
                 f"backend 'torch' cannot use the device {device!r} here: {reason}; "
-                "name one that this PyTorch supports, such as 'torch:cpu' or 'torch:cuda'"
+                "name one that this PyTorch supports, such as 'torch:cpu'"
             ) from error
         self.xp = array_api_compat.torch
         self._torch = torch

@@ -14,7 +14,7 @@ BLUE, RED, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"  # the col
 
 
 def arguments(about: str | None) -> argparse.Namespace:
-    """The options of an example; a backend that cannot be used ends it with one line."""
+    """The options of an example; a backend or a folder that cannot be used ends it with one line."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backend", default=None, help='where it runs: "numpy", "cupy", "torch", "jax", "cupy:1" …')
     parser.add_argument("--quick", action="store_true", help="small settings, for a quick look")
@@ -22,7 +22,8 @@ def arguments(about: str | None) -> argparse.Namespace:
     options = parser.parse_args()
     try:
         xnn.set_backend(xnn.get_backend(options.backend))
-    except xnn.BackendError as error:
+        options.output.mkdir(parents=True, exist_ok=True)  # better an error now than after the training
+    except (xnn.BackendError, OSError) as error:
         sys.exit(f"{parser.prog}: {error}")
     return options
 
@@ -38,6 +39,5 @@ def adam_then_lbfgs(cost: Any, parameters: Any, first: int, then: int) -> tuple[
 
 def save_picture(figure: Any, folder: Path, name: str) -> None:
     """Save a figure of matplotlib in this folder, sharp enough for print, and say where."""
-    folder.mkdir(parents=True, exist_ok=True)
     figure.savefig(folder / name, dpi=150)
     print(f"saved the picture as {folder / name}")

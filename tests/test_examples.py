@@ -77,6 +77,16 @@ def test_an_unusable_backend_is_told_in_one_line(example, tmp_path):
     assert not (tmp_path / "folder").exists()
 
 
+def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    done = run("xor", "--backend", "numpy", "--output", str(tmp_path / "file"))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("xor.py: ")
+    assert "file" in line
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_is_short_and_says_what_it_shows(example):
     text = (FOLDER / f"{example}.py").read_text(encoding="utf-8")
