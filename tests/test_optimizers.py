@@ -424,6 +424,21 @@ def test_lr_scale_multiplies_the_step_size(optimizer):
     assert half - start == pytest.approx(0.5 * (whole - start), rel=1e-9)
 
 
+def test_an_equation_that_returns_too_little_is_named(backend):
+    @dataclass(frozen=True)
+    class Forgetful(Optimizer):
+        def buffers(self):
+            return {"v": 0.0}
+
+        def rule(self, numbers, η):
+            return lambda xp, θ, g, v: None, {}
+
+    network = xnn.Network([xnn.Dense(1)], inputs=1, backend=backend)
+    with pytest.raises((TypeError, ValueError)) as caught:
+        network.fit([1.0], [1.0], loss=xnn.SquaredError(), optimizer=Forgetful())
+    assert caught.value.__notes__ == ["in the update of Forgetful, whose equation returns θ and ['v']"]
+
+
 @pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, None])
 def test_a_schedule_that_gives_no_step_size_raises(value):
     optimizer = SGD(lr=lambda step: value)

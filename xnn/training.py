@@ -149,8 +149,9 @@ def fit(
         data = source(network, loss, x, y, sample_weight, check_finite)
         validation = None
         if validation_data is not None:
+            held_out = columns(validation_data)
             try:
-                validation = source(network, loss, *columns(validation_data), check_finite)
+                validation = source(network, loss, *held_out, check_finite)
             except (ValueError, TypeError) as error:
                 raise type(error)(f"validation data: {error}") from error
         names = ["loss", *(name for name, _ in measures)]

@@ -153,7 +153,11 @@ class Optimizer(Descent):
         """
         buffers, after = self.buffers(), self.advance(state)
         equation, scalars = self.rule(after, self.rate(state["step"]) * lr_scale)
-        θ, *new = backend.update(equation, [theta, *[state[name] for name in buffers]], gradient, scalars)
+        try:
+            θ, *new = backend.update(equation, [theta, *[state[name] for name in buffers]], gradient, scalars)
+        except Exception as error:
+            error.add_note(f"in the update of {type(self).__name__}, whose equation returns θ and {list(buffers)}")
+            raise
         after.update(zip(buffers, new, strict=True))
         return θ, after
 
