@@ -257,6 +257,31 @@ def test_batches_may_come_in_the_same_memory(backend, rng):
     assert history["mse"] == pytest.approx(history["loss"], rel=1e-4)
 
 
+def test_an_iterator_may_start_anew(rng):
+    class Batches:
+        begun, kept = 0, 0
+
+        def __init__(self, anew):
+            self.anew = anew
+
+        def __iter__(self):
+            self.begun += 1
+            self.kept = 2 if self.anew or self.begun == 1 else self.kept
+            return self
+
+        def __next__(self):
+            if not self.kept:
+                raise StopIteration
+            self.kept -= 1
+            return regression(rng, 5)
+
+    batches = Batches(anew=True)
+    assert len(line().fit(batches, loss=LOSS, epochs=3, validation_data=Batches(anew=True))) == 3
+    assert batches.begun == 3
+    with pytest.raises(ValueError, match=r"gave none.*start anew"):
+        line().fit(Batches(anew=False), loss=LOSS, epochs=2)
+
+
 def test_a_loader_of_pytorch_is_an_iterable_of_batches(rng):
     torch = pytest.importorskip("torch")
     x, y = regression(rng, 20)

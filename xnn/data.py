@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import repeat
 from math import prod
+from types import FunctionType
 from typing import Any, TypeAlias
 
 import array_api_compat
@@ -135,7 +136,9 @@ class IterableData:
     def __init__(self, batches: Any, prepare: Prepare, backend: Backend, check_finite: bool) -> None:
         self._iterable, self._prepare = batches, prepare
         self._backend, self._check_finite = backend, check_finite
-        self.once = iter(batches) is batches  # a generator, or another iterator
+        # A generator, or another iterator of Python's own; a class of the user's may start anew in its __iter__. It is
+        # not asked for an iterator here: that may start processes, as a loader of PyTorch does, or move a generator.
+        self.once = hasattr(batches, "__next__") and not isinstance(type(batches).__iter__, FunctionType)
 
     def fingerprint(self) -> str:
         """Nothing: they are not looked at before their time."""
@@ -165,7 +168,7 @@ class IterableData:
             # Metrics look at the targets later, when the next batch may have come in the same memory.
             yield x, self._backend.xp.asarray(y, copy=True), weights
         if number < 0:
-            raise ValueError("the iterable of batches gave none")
+            raise ValueError("the iterable of batches gave none; one that is used up has to start anew in its __iter__")
 
 
 def source(network: Any, loss: Loss, x: Any, y: Any, weights: Any, check_finite: bool) -> ArrayData | IterableData:

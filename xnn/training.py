@@ -70,7 +70,7 @@ def fit(
 
     Args:
         network: the network; called as ``network.fit(x, y, …)``.
-        x: (examples, *inputs): an array of any library, nested lists, or a NumPy memory map larger than
+        x: (examples, *inputs): an array of any library, nested lists, a table, or a NumPy memory map larger than
             the memory; or, without y, an iterable of batches (x, y) or (x, y, weights). Arrays on the host
             that would take more than half of a GPU's free memory (CuPy: and of the limit of its pool) stay
             there, and are sent batch by batch; so is a memory map. The numbers are the same.
