@@ -193,6 +193,15 @@ def test_what_cannot_be_predicted_is_told_in_one_line(run):
     fails(run, "no/p.csv", "predict", model, "p.csv", "--output", "no/p.csv")
 
 
+def test_the_target_can_stand_beside_its_prediction(run, tmp_path):
+    plants("p.csv")
+    assert run("train", "p.csv", "--target", "kind", *QUICK)[0] == 0
+    assert run("predict", "model.safetensors", "p.csv", "--keep", "place,kind,place", "--output", "out.csv")[0] == 0
+    names, first, *_ = csv.reader((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines())
+    assert names == ["place", "kind", "predicted kind"]
+    assert len(first) == 3
+
+
 def test_columns_that_need_float64():
     i = np.arange(50.0)
     assert precision(np.stack([i, i * 1e6], axis=1), "ab") == "float32"

@@ -24,7 +24,8 @@ ABOUT = """\
 what a saved network says about the rows of a file
 
 The file needs the columns that were inputs in training, in any order; others do not matter. Out
-comes CSV, a line for each row, under the name of the target.
+comes CSV, a line for each row, under the name of the target; where that column is kept, too, as
+"predicted" and its name.
 """
 EXAMPLES = """\
   xnn predict model.safetensors new.csv
@@ -56,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
     if options.probabilities and not encoding.classes:
         raise ValueError(f"{options.model} predicts the number {encoding.target!r}; a number has no --probabilities")
     table = table_of(options)
-    for name in options.keep:
+    keep = list(dict.fromkeys(options.keep))
+    for name in keep:
         known(name, list(table.columns), f"{options.data} has no column")
     # Every row needs its prediction, so none is dropped; and what the target says does not matter.
     columns = {name: column for name, column in table.columns.items() if name != encoding.target}
@@ -66,8 +68,9 @@ def run(options: argparse.Namespace) -> int:
     outputs = to_numpy(network.predict(x))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*options.keep, *_names(encoding, options.probabilities)])
-    kept = [table.texts(name).tolist() for name in options.keep]
+    said = f"predicted {encoding.target}" if encoding.target in keep else encoding.target
+    writer.writerow([*keep, said, *_shares(encoding, options.probabilities)])
+    kept = [table.texts(name).tolist() for name in keep]
     writer.writerows(zip(*kept, *_columns(encoding, outputs, options.probabilities), strict=True))
     if options.output is None:
         sys.stdout.write(text.getvalue())
@@ -78,8 +81,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _names(encoding: Encoding, shares: bool) -> list[str]:
-    return [encoding.target, *(f"{encoding.target}={name}" for name in encoding.classes if shares)]
+def _shares(encoding: Encoding, asked: bool) -> list[str]:
+    return [f"{encoding.target}={name}" for name in encoding.classes if asked]
 
 
 def _columns(encoding: Encoding, outputs: ndarray, shares: bool) -> list[list[str]]:
