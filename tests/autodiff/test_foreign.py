@@ -103,7 +103,10 @@ OF_CUBES = """
     np.average(x,axis=1,weights=c); np.tile(x,(2,1)); np.repeat(x,[1,2,1],axis=1); np.trapezoid(x,dx=.1,axis=0);
     np.squeeze(x[:1]); np.max(x,axis=(0,2)); np.kron(x,M); np.add.reduce(x,axis=1); np.multiply.reduce(x);
     x.reshape(-1,3); x.reshape([9,3],order='C'); x.ravel('C'); x[:,[0,2]]; x[[1]]; x.std(ddof=1);
-    x.flatten(); x.mean(dtype=None);
+    x.flatten(); x.mean(dtype=None); np.average(x,axis=(2,0),weights=M); np.roll(x,[1,2],axis=[0,1]);
+    np.sum(x,axis=np.int64(1)); x.max(axis=np.int64(-1)); np.average(x,axis=np.int64(1),weights=c);
+    np.tile(x,np.int64(2));
+    np.median(x,axis=np.int64(1)); np.reshape(x,np.int64(27)); np.linalg.norm(x,axis=np.int64(0)); x.std(np.int64(1));
     np.matmul(x,c); np.fft.fft(x,axis=1).real; np.linalg.inv(x+9*np.eye(3)); np.linalg.det(x);
 """
 REFUSED = """

@@ -547,6 +547,10 @@ def test_results_that_are_no_arrays(backend):
 def test_argnums_name_arguments_by_position():
     with pytest.raises(ValueError, match="argument 1 of a call with 1 by position"):
         grad(lambda x: x, argnums=1)(1.0)
+    with pytest.raises(TypeError, match="by their place, a whole number or several; got 'b'"):
+        grad(lambda a, b: a * b, argnums="b")(1.0, 2.0)
+    assert grad(lambda a, b: a * b, argnums=np.int64(1))(3.0, 2.0) == 3.0
+    assert jacobian(lambda a, b: a * b, argnums=np.int64(1))(3.0, 2.0) == 3.0
     with pytest.raises(ValueError, match="argument 0 of a call with 0 by position"):
         grad(lambda x: x)(x=1.0)
 

@@ -14,6 +14,7 @@ from typing import Any
 from xnn.arrays import Array
 from xnn.autodiff.numpy_functions import FUNCTIONS
 from xnn.autodiff.tracing import Derivative, Traced
+from xnn.host import numpy
 
 __all__ = ["function", "ufunc"]
 
@@ -97,8 +98,8 @@ def _to_fill(xp: Any, y: Array, like: Any) -> Array:
 
 def _function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, Any], like: Any) -> Any:
     name, parameters = called.__name__, _signature(called).parameters
-    given = {  # without what is said by default
-        key: value
+    given: dict[str, Any] = {  # without what is said by default; axes and the like are Python's integers
+        key: int(value) if isinstance(value, numpy.integer) and key not in _ARRAYS else value
         for key, value in _signature(called).bind(*args, **options).arguments.items()
         if value is not parameters[key].default
     }

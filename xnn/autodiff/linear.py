@@ -24,7 +24,7 @@ __all__ = ["GETITEM", "LINEAR", "SELECT", "SETITEM", "axes_of"]
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes as a tuple of numbers from 0; None is all."""
-    given = range(ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    given = range(ndim) if axis is None else (axis,) if hasattr(axis, "__index__") else axis
     return tuple(a % ndim for a in given)
 
 
@@ -56,7 +56,7 @@ def _moveaxis(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
 
 
 def _roll(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
-    back = tuple(-s for s in args[1]) if isinstance(args[1], tuple) else -args[1]
+    back = tuple(-s for s in args[1]) if isinstance(args[1], (tuple, list)) else -args[1]
     return xp.roll(g, back, **o)
 
 

@@ -36,7 +36,7 @@ def jacobian(
     """
     if mode not in (None, "forward", "reverse"):
         raise ValueError(f"mode must be 'forward', 'reverse' or None; got {mode!r}")
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    numbers = tuple(argnums) if isinstance(argnums, (tuple, list)) else (argnums,)
 
     @on_their_device
     def function(*args: Any, **options: Any) -> Any:
@@ -49,7 +49,7 @@ def jacobian(
         blocks = []
         for own in rows:
             whole = tape.structured(own)
-            blocks.append(whole[0] if isinstance(argnums, int) else tuple(whole))
+            blocks.append(tuple(whole) if isinstance(argnums, (tuple, list)) else whole[0])
         return trees.rebuild(tape.result, blocks)
 
     return function

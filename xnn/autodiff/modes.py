@@ -59,14 +59,14 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
 
     ``argnums`` says by which arguments; for several the derivatives come as a tuple. f gives one number.
     """
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    numbers = tuple(argnums) if isinstance(argnums, (tuple, list)) else (argnums,)
 
     @on_their_device
     def function(*args: Any, **options: Any) -> tuple[Array, Any]:
         tape = Tape(f, args, numbers, options)
         y = _scalar(tape)
         gradients = tape.structured(tape.pull([ones(y)]))
-        return y, gradients[0] if isinstance(argnums, int) else tuple(gradients)
+        return y, tuple(gradients) if isinstance(argnums, (tuple, list)) else gradients[0]
 
     return function
 

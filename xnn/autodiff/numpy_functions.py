@@ -13,6 +13,7 @@ from typing import Any
 from array_api_compat import device
 
 from xnn.arrays import Array
+from xnn.autodiff.linear import axes_of
 from xnn.autodiff.numpy_samples import OF_SAMPLES
 from xnn.autodiff.rule import conj
 from xnn.autodiff.tracing import Derivative, Traced, raw
@@ -110,8 +111,10 @@ def average(xp: Any, a: Array, axis: Any = None, weights: Any = None, keepdims: 
     """Σ w a / Σ w."""
     if weights is None:
         return xp.mean(a, axis=axis, keepdims=keepdims)
-    if weights.ndim != a.ndim and isinstance(axis, int):
-        weights = xp.reshape(weights, tuple(-1 if i == axis % a.ndim else 1 for i in range(a.ndim)))
+    if weights.ndim != a.ndim:  # those of the axes, in their order
+        axes = axes_of(axis, a.ndim)
+        weights = xp.permute_dims(weights, tuple(sorted(range(len(axes)), key=axes.__getitem__)))
+        weights = xp.reshape(weights, tuple(n if i in axes else 1 for i, n in enumerate(a.shape)))
     total = xp.sum(weights + 0.0 * a, axis=axis, keepdims=keepdims)
     return xp.sum(weights * a, axis=axis, keepdims=keepdims) / total
 

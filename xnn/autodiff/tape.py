@@ -31,6 +31,8 @@ class Tape:
         self.x: list[Array] = []
         self.structures: list[tuple[Any, int]] = []
         for n in numbers:
+            if not hasattr(n, "__index__"):
+                raise TypeError(f"argnums names arguments by their place, a whole number or several; got {n!r}")
             if not -len(args) <= n < len(args):
                 raise ValueError(f"argnums names argument {n} of a call with {len(args)} by position")
             own = floats(args[n], n)
