@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import xnn
-from xnn.autodiff import check_gradients, checkpoint, grad, hvp, jvp, vjp
+from xnn.autodiff import check_gradients, checkpoint, grad, hvp, jvp, recording, vjp
 
 V = np.array([0.3, 0.7, 1.2])
 
@@ -231,11 +231,36 @@ def test_a_copy_keeps_what_it_was(backend):
         np.testing.assert_allclose(g, 6 * V**2)
 
 
+def test_a_transpose_is_a_view(backend):
+    if backend.name == "jax":
+        pytest.skip("its arrays do not change")
+    xp = recording(backend.xp)
+    c = backend.asarray(np.arange(9.0).reshape(3, 3), "float64")
+
+    def symmetric(x):
+        y = x[:, None] * x**2
+        y += y.T
+        return xp.sum(c * (y @ y))
+
+    def by_views(x):
+        y = x[:, None] * x**2
+        rows = y.T[1:, :]
+        rows[0, :2] = 3.0 * x[:2]
+        back = rows.T
+        back[2, :] = x[1]
+        y[0, 1] *= x[2]
+        return xp.sum(c * y**3) + xp.sum(rows**2) + xp.sum(back**3)
+
+    with backend.scope():
+        for f in (by_views,) if backend.name == "torch" else (symmetric, by_views):  # PyTorch refuses y += y.T
+            check_gradients(f, backend.asarray(V, "float64"))
+
+
 def test_what_may_share_memory_is_refused():
     for view in (
-        lambda x: x.T, lambda x: x.reshape(3, 1), lambda x: np.flip(x), lambda x: x.ravel(), np.atleast_2d,
+        np.transpose, lambda x: x.reshape(3, 1), lambda x: np.flip(x), lambda x: x.ravel(), np.atleast_2d,
         lambda x: x[None].squeeze(), lambda x: np.broadcast_to(x, (2, 3)), lambda x: np.diagonal(x[None]),
-        lambda x: x[1:].T,
+        lambda x: x[1:].reshape(1, 2),
     ):  # fmt: skip
 
         def writes(x, view=view):

@@ -14,6 +14,7 @@ from array_api_compat import device
 
 from xnn.arrays import Array
 from xnn.autodiff.linear import GETITEM, SETITEM
+from xnn.autodiff.products import TRANSPOSED
 from xnn.autodiff.rule import is_complex
 from xnn.autodiff.tracing import Derivative, Traced, apply
 from xnn.autodiff.views import is_mutable, plain, relatives
@@ -83,7 +84,7 @@ def _replace(xp: Any, x: Any, new: Any) -> None:
         if member is not root:
             y = top
             for key in member.kin.path:
-                y = apply(GETITEM, xp.base_namespace, (y, key), {})
+                y = _read(xp, y, key)
             _assign(member, y)
     _assign(root, top)
 
@@ -92,8 +93,16 @@ def _put(xp: Any, x: Array, path: tuple[Any, ...], new: Array) -> Array:
     """x with the part that the keys lead to replaced."""
     key, *rest = path
     if rest:
-        new = _put(xp, apply(GETITEM, xp.base_namespace, (x, key), {}), tuple(rest), new)
+        new = _put(xp, _read(xp, x, key), tuple(rest), new)
+    if key is TRANSPOSED:
+        return _read(xp, new, key)
     return apply(SETITEM, xp.base_namespace, (x, new), {"key": key})
+
+
+def _read(xp: Any, x: Array, key: Any) -> Array:
+    """x[key], or x.T."""
+    args = (x,) if key is TRANSPOSED else (x, key)
+    return apply(key if key is TRANSPOSED else GETITEM, xp.base_namespace, args, {})
 
 
 def _assign(x: Any, new: Traced) -> None:

@@ -311,7 +311,7 @@ class Traced(Methods):
 
 def _transposed(x: Traced, transpose: Any = one(TRANSPOSED, attrgetter("T"))) -> Array:  # noqa: B008
     y = transpose(x)
-    relate(y, x)
+    relate(y, x, TRANSPOSED, known=True)
     return y
 
 

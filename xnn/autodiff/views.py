@@ -42,7 +42,7 @@ class Kin:
 
 
 def relate(y: Any, x: Any, key: Any = None, known: bool = False) -> None:
-    """Note that y was read from x, as x[key] where that is ``known``."""
+    """Note that y was read from x, as x[key] where that is ``known``; the key may be a rule of one array, x.T."""
     kin = x.kin
     if kin is None or (kin.path is None and not relatives(x)):  # nobody holds what x may be a view of
         x.kin = kin = Kin([ref(x)], None, ())
