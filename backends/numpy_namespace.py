@@ -48,7 +48,7 @@ def _ones(n: int, dtype: Any) -> Any:
 def _max(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     if axis in (1, -1) and x.ndim == 2 and x.shape[1] <= _NARROW:
         # Rows of few numbers, such as the outputs of a classifier, as columns: a quarter of the time for (200, 10).
-        found = _maximum(x.T.astype(x.dtype), 0, None, None, False)
+        found = _maximum(x.T.copy(), 0, None, None, False)
         return found.reshape(-1, 1) if keepdims else found
     return _maximum(x, axis, None, None, keepdims)
 
