@@ -1,6 +1,7 @@
 """``xnn train``, ``predict`` and ``evaluate``, as someone with a file of data calls them."""
 
 import csv
+import gzip
 import os
 import re
 import signal
@@ -156,6 +157,8 @@ def test_what_cannot_be_trained_is_told_in_one_line(run, tmp_path):
         ("p.csv is the file p.csv that is read", "p.csv", "--target", "kind", "--output", "p.csv"),
         ("no/m: the folder no does not exist", "p.csv", "--target", "kind", "--output", "no/m"),
         ("folder is a folder", "p.csv", "--target", "kind", "--output", "folder"),
+        ("m.gz: a network is saved as safetensors", "p.csv", "--target", "kind", "--output", "m.gz"),
+        ("--dropout comes after each hidden layer", "p.csv", "--target", "kind", "--dropout", "0.5", "--hidden", "0"),
         (
             "no network was saved, the training has diverged",
             "p.csv",
@@ -191,6 +194,7 @@ def test_what_cannot_be_predicted_is_told_in_one_line(run):
     fails(run, "nothing does not exist", "evaluate", "nothing", "p.csv")
     fails(run, "p.csv has no column 'x'", "predict", model, "p.csv", "--keep", "x")
     fails(run, "no/p.csv", "predict", model, "p.csv", "--output", "no/p.csv")
+    fails(run, "p.parquet: predictions are CSV", "predict", model, "p.csv", "--output", "p.parquet")
 
 
 def test_the_target_can_stand_beside_its_prediction(run, tmp_path):
@@ -200,6 +204,18 @@ def test_the_target_can_stand_beside_its_prediction(run, tmp_path):
     names, first, *_ = csv.reader((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines())
     assert names == ["place", "kind", "predicted kind"]
     assert len(first) == 3
+    write("again.csv", ["länge", *names], ["2.1"], *([cell] for cell in first))  # the predictions as data
+    out = run("predict", "model.safetensors", "again.csv", "--keep", "kind,predicted kind")[1]
+    assert out.startswith("kind,predicted kind,predicted predicted kind\n")
+
+
+def test_predictions_are_compressed_by_the_name_of_their_file(run, tmp_path):
+    line("l.csv")
+    out = run("train", "l.csv", "--target", "y", *QUICK)[1]
+    assert "l.csv: 200 rows, 1 input; " in out
+    printed = run("predict", "model.safetensors", "l.csv")[1]
+    assert run("predict", "model.safetensors", "l.csv", "--output", "p.CSV.GZ")[0] == 0
+    assert gzip.decompress((tmp_path / "p.CSV.GZ").read_bytes()).decode() == printed
 
 
 def test_columns_that_need_float64():

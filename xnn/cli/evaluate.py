@@ -9,6 +9,7 @@ from xnn.cli.model import REMEDY, load_model
 from xnn.cli.options import Parser, backend_of, common_options, table_of, table_options
 from xnn.cli.places import place
 from xnn.cli.report import check_picture, figures, picture
+from xnn.cli.words import number_of
 
 __all__ = ["ABOUT", "EXAMPLES", "USAGE", "arguments", "run"]
 
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     data = encoding.dataset(complete)
     outputs = to_numpy(network.predict(data.x))
     left_out = f" ({len(table) - len(complete)} more lack a value)" if len(complete) < len(table) else ""
-    print(f"{options.model} on the {len(complete)} rows of {options.data}{left_out}:")
+    print(f"{options.model} on the {number_of(len(complete), 'row')} of {options.data}{left_out}:")
     print(figures(data, data.y, outputs))
     if image is not None:
         print(picture(image, data, data.y, outputs, None))

@@ -9,6 +9,7 @@ from xnn.arrays import Backend
 from xnn.callbacks import EarlyStopping
 from xnn.cli.model import precision, rescale, stack
 from xnn.cli.rows import Rows
+from xnn.cli.words import number_of
 from xnn.history import History
 from xnn.host import numpy
 from xnn.network import Network
@@ -52,7 +53,7 @@ def learn_rows(rows: Rows, backend: Backend, options: argparse.Namespace) -> tup
     shape = " → ".join(str(n) for n in (train.x.shape[1], *options.hidden, classes or 1))
     print(
         f"{shape} ({options.activation}, {network.layout.size:,} parameters, {dtype}) on {backend.name}; "
-        f"{len(train.x)} rows to train"
+        f"{number_of(len(train.x), 'row')} to train"
         + (f", {len(held.x)} for validation" if held is not None else "")
         + f"; {type(optimizer).__name__}, lr {optimizer.lr:g}, batches of {size or len(train.x)}\n",
         flush=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gzip
 import io
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ from xnn.atomic import replacing
 from xnn.cli.model import REMEDY, load_model, probabilities
 from xnn.cli.options import Parser, backend_of, choice, common_options, names, table_of, table_options
 from xnn.cli.places import place
+from xnn.cli.words import number_of
 from xnn.datasets.encoding import Encoding
 from xnn.datasets.table import known
 from xnn.host import ndarray
@@ -38,7 +40,7 @@ def arguments(parser: Parser) -> None:
     """The options."""
     parser.add_argument("model", help="the file that xnn train saved")
     parser.add_argument("data", help="the file of rows: CSV, npz or Parquet; - is a pipe")
-    parser.add_argument("--output", metavar="FILE", help="a CSV file for the predictions (default: they are printed)")
+    parser.add_argument("--output", metavar="FILE", help="a CSV file, or .csv.gz (default: they are printed)")
     parser.add_argument("--probabilities", action="store_true", help="of each class, in columns target=class")
     parser.add_argument("--keep", type=names, default=[], metavar="A,B", help="columns of the data to put before them")
     parser.add_argument(
@@ -52,7 +54,9 @@ def arguments(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the predictions."""
     if options.output is not None:
-        place(options.output, options.data, options.model)
+        end = place(options.output, options.data, options.model).suffix.lower()
+        if end in (".npz", ".parquet"):
+            raise ValueError(f"{options.output}: predictions are CSV; give a name that ends with .csv or .csv.gz")
     network, encoding = load_model(options.model, backend_of(options))
     if options.probabilities and not encoding.classes:
         raise ValueError(f"{options.model} predicts the number {encoding.target!r}; a number has no --probabilities")
@@ -68,7 +72,9 @@ def run(options: argparse.Namespace) -> int:
     outputs = to_numpy(network.predict(x))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    said = f"predicted {encoding.target}" if encoding.target in keep else encoding.target
+    said = encoding.target
+    while said in keep:
+        said = f"predicted {said}"
     writer.writerow([*keep, said, *_shares(encoding, options.probabilities)])
     kept = [table.texts(name).tolist() for name in keep]
     writer.writerows(zip(*kept, *_columns(encoding, outputs, options.probabilities), strict=True))
@@ -76,8 +82,9 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(text.getvalue())
     else:
         with replacing(options.output) as file:
-            file.write(text.getvalue().encode())
-        print(f"saved {len(x)} predictions as {options.output}")
+            content = text.getvalue().encode()
+            file.write(gzip.compress(content, mtime=0) if end == ".gz" else content)
+        print(f"saved {number_of(len(x), 'prediction')} as {options.output}")
     return 0
 
 

@@ -13,6 +13,7 @@ from xnn.cli.options import choice, names, real, whole_number
 from xnn.cli.places import place
 from xnn.cli.report import check_picture, figures, picture
 from xnn.cli.rows import divide
+from xnn.cli.words import number_of
 from xnn.datasets.encoding import MISSING_VALUES
 from xnn.datasets.learn import learn
 
@@ -109,6 +110,10 @@ def arguments(parser: given.Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train, report, draw, save; 130 where Ctrl-C has ended the training."""
     output = place(options.output, options.data)
+    if output.suffix.lower() == ".gz":
+        raise ValueError(f"{output}: a network is saved as safetensors, without gzip; leave the ending .gz out")
+    if options.dropout and not options.hidden:
+        raise ValueError("--dropout comes after each hidden layer, and --hidden 0 leaves none; leave one of them out")
     image = None
     if not options.no_picture:
         image = check_picture(place(options.picture or output.with_suffix(".png"), options.data))
@@ -125,7 +130,9 @@ def run(options: argparse.Namespace) -> int:
         remarks.append(f"{len(table) - len(complete)} of {len(table)} rows lack a value, and are left out")
     rows = divide(complete, encoding, options)
     encoding, train, test = rows.encoding, rows.train, rows.test
-    print(f"{options.data}: {len(table)} rows, {train.x.shape[1]} inputs; " + "; ".join(remarks))
+    print(
+        f"{options.data}: {number_of(len(table), 'row')}, {number_of(train.x.shape[1], 'input')}; " + "; ".join(remarks)
+    )
 
     try:
         network, history = learn_rows(rows, backend, options)
@@ -133,7 +140,7 @@ def run(options: argparse.Namespace) -> int:
         raise KeyboardInterrupt("; no network was saved") from None
     outputs = to_numpy(network.predict(test.x)) if len(test.y) else None
     if outputs is not None:
-        print(f"\non the {len(test.y)} rows of the test:\n{figures(test, test.y, outputs)}\n")
+        print(f"\non the {number_of(len(test.y), 'row')} of the test:\n{figures(test, test.y, outputs)}\n")
     with_table(network, encoding).save(output)
     print(f"saved the network as {output}", flush=True)
     if history.stop_reason.startswith("interrupted"):

@@ -7,7 +7,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
-__all__ = ["counts", "one_line", "table", "version", "width"]
+__all__ = ["counts", "number_of", "one_line", "table", "version", "width"]
 
 _WIDTH = 100  # columns, at most
 
@@ -29,6 +29,11 @@ def one_line(error: object) -> str:
     if isinstance(error, KeyError) and error.args:
         error = error.args[0]  # its own text is quoted
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def number_of(n: int, what: str) -> str:
+    """1 row, 2 rows."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def width() -> int:
