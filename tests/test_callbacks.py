@@ -42,6 +42,7 @@ class Optimizer:
 class Run:
     network: Network = field(default_factory=Network)
     optimizer: Optimizer = field(default_factory=Optimizer)
+    names: list = field(default_factory=list)
     history: History = field(default_factory=History)
     epochs: int = 0
     epoch: int = 0
@@ -58,7 +59,7 @@ def train(callbacks, script, run=None, broken_off=False):
     """The loop of ``fit``, with values from a script: a list of dictionaries, or of costs."""
     run = run or Run()
     script = [logs if isinstance(logs, dict) else {"loss": 0.0, "val_loss": logs} for logs in script]
-    run.epochs = len(script)
+    run.epochs, run.names = len(script), list(script[0])
     try:
         for callback in callbacks:
             callback.on_train_begin(run)
@@ -240,10 +241,10 @@ def test_the_first_reason_wins_and_the_weights_are_told_of():
 
 
 def test_unknown_monitor():
-    with pytest.raises(ValueError, match=r"watches 'val_loss', which this epoch did not report; there is: loss; give"):
+    with pytest.raises(ValueError, match=r"watches 'val_loss', which no epoch will report; there will be: loss; what"):
         train([EarlyStopping()], [{"loss": 1.0}])
-    with pytest.raises(ValueError, match=r"watches 'acuracy', .*there is: loss, accuracy$"):
-        train([EarlyStopping("acuracy")], [{"loss": 1.0, "accuracy": 0.5}])
+    with pytest.raises(ValueError, match=r"watches 'acuracy', .*there will be: loss, accuracy$"):
+        train([ReduceLROnPlateau("acuracy")], [{"loss": 1.0, "accuracy": 0.5}])
 
 
 def test_a_second_run_starts_anew():
@@ -384,6 +385,8 @@ def test_checkpoint_errors(tmp_path):
         train([Checkpoint(tmp_path / "{}.safetensors")], [1])
     with pytest.raises(ValueError, match="watches 'acc'"):
         train([Checkpoint(tmp_path / "x", monitor="acc")], [1])
+    with pytest.raises(ValueError, match="Unknown format code 'd'"):
+        train([Checkpoint(tmp_path / "{val_loss:d}.safetensors")], [1])
     with pytest.raises(ValueError, match="every must be at least 1, got 0"):
         Checkpoint("x", every=0)
 
@@ -405,7 +408,8 @@ def test_csv_append(tmp_path):
     train([CSVLogger(path, append=True)], [2])
     assert path.read_text() == "epoch,loss,val_loss\n1,0.0,1\n1,0.0,2\n"
     with pytest.raises(ValueError, match=r"its columns are epoch, loss, val_loss; this run reports epoch, r2"):
-        train([CSVLogger(path, append=True)], [{"r2": 0.5}])
+        train([CSVLogger(path, append=True)], [{"r2": 0.5}], run := Run())
+    assert run.step == 0
     assert path.read_text() == "epoch,loss,val_loss\n1,0.0,1\n1,0.0,2\n"
 
 

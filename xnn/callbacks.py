@@ -27,12 +27,12 @@ def _sign(owner: str, monitor: str, mode: str) -> int:
     return 1 if mode == "max" or (mode == "auto" and any(part in monitor.lower() for part in _GROWS)) else -1
 
 
-def _value(owner: str, monitor: str, logs: dict[str, float]) -> float:
-    if monitor not in logs:
-        hint = "; give fit validation data, or name another" if monitor.startswith("val_") else ""
-        there = ", ".join(logs) or "nothing"
-        raise ValueError(f"{owner} watches {monitor!r}, which this epoch did not report; there is: {there}{hint}")
-    return float(logs[monitor])
+def _check_monitor(owner: str, monitor: str, run: Run) -> None:
+    """Raise ValueError, before the first epoch, where none of them will report such a value."""
+    if monitor not in run.names:
+        hint = "; what begins with val_ needs data for validation" if monitor.startswith("val_") else ""
+        there = ", ".join(run.names)
+        raise ValueError(f"{owner} watches {monitor!r}, which no epoch will report; there will be: {there}{hint}")
 
 
 @dataclass(eq=False)
@@ -49,7 +49,7 @@ class EarlyStopping(Callback):
     its epoch, counted from 1.
 
     Raises:
-        ValueError: by ``fit`` before the first epoch, where there will be no ``monitor``.
+        ValueError: before training, where no epoch will report the ``monitor``.
 
     Source: Prechelt (1998), "Early stopping – but when?"; the semantics are those of Keras.
     """
@@ -80,10 +80,11 @@ class EarlyStopping(Callback):
     def on_train_begin(self, run: Run) -> None:
         """Forget an earlier run."""
         self._forget()
+        _check_monitor("EarlyStopping", self.monitor, run)
 
     def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """Keep the weights of a better epoch; stop when the patience is spent."""
-        value = _value("EarlyStopping", self.monitor, logs)
+        value = float(logs[self.monitor])
         self._wait += 1
         if self._beats(value, self.best if self.best_epoch else -self._sign * math.inf):
             self.best, self.best_epoch = value, run.epoch + 1
@@ -164,10 +165,11 @@ class ReduceLROnPlateau(Callback):
         self.reductions = []
         self._best = -self._sign * math.inf
         self._wait = self._cooling = 0
+        _check_monitor("ReduceLROnPlateau", self.monitor, run)
 
     def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """Count the epochs without improvement; reduce the rate when there are enough."""
-        value = _value("ReduceLROnPlateau", self.monitor, logs)
+        value = float(logs[self.monitor])
         if self._cooling:
             self._cooling -= 1
             self._wait = 0
@@ -206,7 +208,7 @@ class Checkpoint(Callback):
 
     Raises:
         FileNotFoundError: before training, where the folder does not exist.
-        ValueError: for a name in the path, or a monitor, that the epoch does not report.
+        ValueError: before training, for a name in the path, or a monitor, that no epoch will report.
     """
 
     path: str | os.PathLike[str]
@@ -226,23 +228,20 @@ class Checkpoint(Callback):
         folder = Path(self.path).parent
         if "{" not in str(folder) and not folder.is_dir():
             raise FileNotFoundError(f"Checkpoint saves to {os.fspath(self.path)!r}: create the folder {folder} first")
+        if self.monitor is not None:
+            _check_monitor("Checkpoint", self.monitor, run)
+        self._name(0, dict.fromkeys(run.names, 0.0))
 
     def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """Save, when it is time or the value is better."""
         if (run.epoch + 1) % self.every:
             return
         if self.monitor is not None:
-            value = _value("Checkpoint", self.monitor, logs)
+            value = float(logs[self.monitor])
             if not self._sign * value > self._sign * self._best:  # NaN is no better than anything
                 return
             self._best = value
-        try:
-            path = os.fspath(self.path).format(**{**logs, "epoch": run.epoch + 1})
-        except (KeyError, IndexError, ValueError) as error:
-            there = ", ".join(["epoch", *logs])
-            raise ValueError(
-                f"Checkpoint cannot make a file name of {os.fspath(self.path)!r} ({error}); it may name: {there}"
-            ) from None
+        path = self._name(run.epoch, logs)
         run.network.save(path)
         self.saved = path
 
@@ -253,6 +252,16 @@ class Checkpoint(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         vars(self).update(state)
+
+    def _name(self, epoch: int, logs: dict[str, float]) -> str:
+        path = os.fspath(self.path)
+        try:
+            return path.format(**{**logs, "epoch": epoch + 1})
+        except (KeyError, IndexError, ValueError) as error:
+            there = ", ".join(["epoch", *logs])
+            raise ValueError(
+                f"Checkpoint cannot make a file name of {path!r} ({error}); it may name: {there}"
+            ) from None
 
 
 @dataclass(eq=False)
@@ -265,7 +274,7 @@ class CSVLogger(Callback):
 
     Raises:
         OSError: before training, where the file cannot be written.
-        ValueError: where the file to be continued has other columns.
+        ValueError: before training, where the file to be continued has other columns.
     """
 
     path: str | os.PathLike[str]
@@ -278,19 +287,19 @@ class CSVLogger(Callback):
             file.seek(0)
             self._columns = next(csv.reader(file), []) if self.append else []
         self._begun = self.append
-
-    def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
-        """Write one line."""
-        rows: list[list[object]] = []
-        names = ["epoch", *logs]
-        if not self._columns:
-            self._columns = names
-            rows.append([*names])
-        elif run.epoch == 0 and self._columns != names:
+        names = ["epoch", *run.names]
+        if self._columns and self._columns != names:
             raise ValueError(
                 f"CSVLogger cannot continue {os.fspath(self.path)!r}: its columns are {', '.join(self._columns)}; "
                 f"this run reports {', '.join(names)}; give another path, or append=False"
             )
+
+    def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
+        """Write one line."""
+        rows: list[list[object]] = []
+        if not self._columns:
+            self._columns = ["epoch", *logs]
+            rows.append([*self._columns])
         values: dict[str, object] = {**logs, "epoch": run.epoch + 1}
         rows.append([values.get(name, "") for name in self._columns])
         with open(self.path, "a" if self._begun else "w", encoding="utf-8", newline="") as file:

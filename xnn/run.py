@@ -8,14 +8,14 @@ ends: by its limit, by Ctrl-C, by an error). The callbacks that come with xnn ar
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from xnn.history import History
 from xnn.meter import Meter
 
-__all__ = ["Callback", "Run", "as_callback"]
+__all__ = ["Callback", "Run", "as_callback", "as_callbacks"]
 
 
 @dataclass
@@ -39,6 +39,7 @@ class Run:
     data: Any = field(default=None, repr=False)  # the examples, and those for validation
     validation: Any = field(default=None, repr=False)
     callbacks: list[Callback] = field(default_factory=list, repr=False)
+    names: list[str] = field(default_factory=list)  # of the values that each epoch reports: loss, accuracy, …
     history: History = field(default_factory=History)
     epoch: int = 0  # the one under way, or that just ended, counted from 0
     batch: int = 0  # batches of the epoch under way that are done
@@ -125,3 +126,11 @@ def as_callback(callback: Callback | Callable[[int, dict[str, float]], object]) 
             f"a callback function is called as f(epoch, logs); {callback!r} takes others: {error}"
         ) from None
     return _Function(callback)
+
+
+def as_callbacks(
+    given: Iterable[Callback | Callable[..., Any]] | Callback | Callable[..., Any] | None,
+) -> list[Callback]:
+    """The callbacks in a list, where one, several or none (None, too) are given."""
+    several: Any = [given] if isinstance(given, Callback) or callable(given) else given or ()
+    return [as_callback(one) for one in several]

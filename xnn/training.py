@@ -33,7 +33,7 @@ from xnn.memory import room
 from xnn.meter import Meter, named
 from xnn.optimizers import Adam, Optimizer, Solver
 from xnn.penalties import Penalty, check_penalty
-from xnn.run import Callback, Run, as_callback
+from xnn.run import Callback, Run, as_callbacks
 from xnn.settings import number, whole
 
 __all__ = ["fit"]
@@ -133,8 +133,7 @@ def fit(
     validation_split = number("validation_split", validation_split, "[0, 1)")
     check_loss(loss)
     measures = named(metrics, loss.threshold)
-    given: Any = [callbacks] if isinstance(callbacks, Callback) or callable(callbacks) else callbacks
-    listeners = [as_callback(callback) for callback in given or ()]
+    listeners = as_callbacks(callbacks)
     if verbose:
         from xnn.progress import Progress
 
@@ -158,11 +157,10 @@ def fit(
         names += [f"val_{name}" for name in names] if validation is not None else []
         _check_once(data, epochs + (not network.fitted), "the batches")
         _check_once(validation, epochs, "the batches for validation")
-        _check_monitors(listeners, names)
         run = Run(
             network, loss, optimizer, epochs, data.samples, measures,
             penalty, clip_norm, clip_value, tol, stop_on, check_every,
-            batch_size, shuffle, data, validation, listeners,
+            batch_size, shuffle, data, validation, listeners, names,
         )  # fmt: skip
         with room(network, 0):
             run.state = optimizer.begin(network.backend, network.flat)
@@ -297,16 +295,6 @@ def _check_once(data: ArrayData | IterableData | None, times: int, what: str) ->
             f"{what} come from a generator, which is used up after one time through; they are needed "
             f"{times} times: pass a list, or an object whose __iter__ starts anew"
         )
-
-
-def _check_monitors(listeners: list[Callback], names: list[str]) -> None:
-    for listener in listeners:
-        monitor = getattr(listener, "monitor", None)
-        if monitor is not None and monitor not in names:
-            raise ValueError(
-                f"{type(listener).__name__}: there will be no {monitor!r} to monitor, only {names}; "
-                "val_… needs validation_data or validation_split"
-            )
 
 
 @contextmanager

@@ -239,6 +239,8 @@ def test_a_backend_computes_the_same(backend):
         ({"loss": "hinge"}, "'loss' parameter"),
         ({"backend": 3}, "'backend' parameter"),
         ({"callbacks": 3}, "'callbacks' parameter"),
+        ({"callbacks": xnn.EarlyStopping()}, "watches 'val_loss', which no epoch will report; there will be: loss"),
+        ({"callbacks": xnn.EarlyStopping("val_r2"), "early_stopping": True}, "will be: loss, val_loss, val_accuracy"),
         ({"verbose": "bar"}, "'verbose' parameter"),
         ({"class_weight": {7: 2.0}}, "are not in class_weight"),
     ],

@@ -38,7 +38,7 @@ def fit_lbfgs(est: Any, loss: Loss, examples: Examples) -> None:
     told = network.problem(*batch, loss, penalty)
     here, _ = problem.at(network.flat)
     state, evaluations, again = solver.numbers(), 1, False
-    run = begin(est, loss, solver, len(examples))
+    run = begin(est, loss, solver, len(examples), ["loss"])
     est.n_iter_, failure = 0, ""
     with listening(est, run) as epoch_ended:
         fall = numpy.inf  # of the cost, relative to it

@@ -7,14 +7,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from xnn.losses import Loss
-from xnn.run import Callback, Run, as_callback
+from xnn.run import Run, as_callbacks
 
 __all__ = ["begin", "listening", "step_ended"]
 
 
-def begin(est: Any, loss: Loss, optimizer: Any, samples: int) -> Run:
-    """The training as callbacks see it."""
-    return Run(est.network_, loss, optimizer, est.max_iter, samples, [], None, None, None, None, "cost", None)
+def begin(est: Any, loss: Loss, optimizer: Any, samples: int, names: list[str]) -> Run:
+    """The training as callbacks see it; each epoch reports values with these names."""
+    network, most = est.network_, est.max_iter
+    return Run(network, loss, optimizer, most, samples, [], None, None, None, None, "cost", None, names=names)
 
 
 def step_ended(run: Run) -> None:
@@ -27,9 +28,7 @@ def step_ended(run: Run) -> None:
 @contextmanager
 def listening(est: Any, run: Run) -> Iterator[Callable[[dict[str, float]], None]]:
     """A function that tells of the end of an epoch; the begin and the end are told here."""
-    given = est.callbacks
-    given = [given] if isinstance(given, Callback) or callable(given) else given or ()
-    listeners = [as_callback(callback) for callback in given]
+    listeners = as_callbacks(est.callbacks)
     if est.verbose == "progress":
         from xnn.progress import Progress
 

@@ -48,7 +48,8 @@ def fit_stochastic(est: Any, loss: Loss, examples: Examples, incremental: bool) 
             )
         size = min(int(est.batch_size), n)
 
-    run = begin(est, loss, est._optimizer.optimizer, n)
+    names = ["loss", *(["val_loss", _score_name(est)] if held_out is not None else [])]
+    run = begin(est, loss, est._optimizer.optimizer, n, names)
     data = data_of(network, loss, examples.x, examples.targets, examples.weights)
     order = numpy.arange(n)
     best = network.snapshot() if held_out is not None else None
@@ -124,7 +125,11 @@ def _validate(est: Any, loss: Loss, held_out: Examples) -> dict[str, float]:
     score = est._score(a, held_out.y, held_out.weights) if numpy.isfinite(a).all() else numpy.nan
     est.validation_loss_curve_.append(cost)
     est.validation_scores_.append(score)
-    return {"val_loss": cost, "val_accuracy" if is_classifier(est) else "val_r2": score}
+    return {"val_loss": cost, _score_name(est): score}
+
+
+def _score_name(est: Any) -> str:
+    return "val_accuracy" if is_classifier(est) else "val_r2"
 
 
 def _compare_loss(est: Any) -> None:
