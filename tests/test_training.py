@@ -3,6 +3,8 @@
 import os
 import signal
 import threading
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,6 +135,21 @@ def test_divergence_is_told(backend, rng, settings):
         history = line(backend).fit(x, y, loss=LOSS, optimizer=xnn.SGD(lr=1e3), epochs=300, batch_size=None, **settings)
     assert history.stop_reason.startswith("diverged")
     assert len(history) < 300
+
+
+def test_divergence_is_told_at_the_limit():
+    """Text 003: y = wx through (1, 2), (2, 4), (3, 6); above lr = 3/14 every step makes it worse, if only by little."""
+    x = np.asarray([[1.0], [2.0], [3.0]])
+    for epochs, lr, told in ((20, 0.215, True), (60, 0.22, True), (60, 0.213, False), (10, 0.22, False)):
+        network = xnn.Network([xnn.Dense(1, bias=False, weight_init="zeros")], inputs=1, dtype="float64")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            history = network.fit(x, 2 * x, loss=LOSS, optimizer=xnn.SGD(lr=lr), epochs=epochs, batch_size=None)
+        assert len(history) == epochs
+        assert [w.category for w in caught] == [xnn.DivergenceWarning] * told
+        assert all(Path(w.filename) == Path(__file__) for w in caught)
+        begin = "diverged: the cost has risen from 18.67 to" if told else "iteration limit: "
+        assert history.stop_reason.startswith(begin)
 
 
 def test_nan_in_the_data(backend, rng):

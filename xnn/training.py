@@ -16,6 +16,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from math import isfinite
 from typing import Any
 
@@ -39,6 +40,9 @@ from xnn.settings import number, whole
 __all__ = ["fit"]
 
 _SHUFFLE = 1  # tells the generator of the shuffles from that of the initial weights
+_RISES = 10  # epochs in a row with a rising cost, which show a divergence at the limit; a few may be chance
+_SMALLER = "lower the step size (lr), scale the inputs, or clip the gradient (clip_norm=1.0)"
+_WHENCE = "; fit(check_finite=True) looks for NaN in the data, xnn.detect_anomaly() names the layer"
 
 
 def fit(
@@ -105,6 +109,10 @@ def fit(
         epoch's outputs, ``val_loss`` and so on; ``history.stop_reason`` says why training stopped:
         ``"gradient norm …"``, ``"cost change …"``, ``"iteration limit: …"``, ``"early stopping: …"``,
         ``"diverged: …"``, ``"interrupted …"`` (Ctrl-C ends the step under way and stops) or a callback's.
+
+    Warns:
+        DivergenceWarning: where the cost is not finite any more, where it rises beyond 10⁶ times the first
+            one, and where it was above the first one and rising for ten epochs at the limit.
 
     Raises:
         ValueError, TypeError: for data and settings that do not fit; nothing is changed then.
@@ -214,7 +222,7 @@ def _epochs(run: Run, interrupted: Callable[[], bool]) -> None:
             run.stop(f"interrupted in epoch {run.epoch + 1}")
         if run.reason:
             return
-    run.stop(f"iteration limit: {run.epochs} {'epoch' if run.epochs == 1 else 'epochs'}")
+    _at_limit(run)
 
 
 def _epoch(
@@ -266,10 +274,8 @@ def _decide(run: Run, gradient_norm: float | None) -> None:
     cost, first, change = costs[-1], costs[0], abs(costs[-1] - costs[-2]) if len(costs) > 1 else None
     if not isfinite(cost) or (change is not None and cost > costs[-2] and abs(cost) > 1e6 * abs(first) > 0):
         reason = f"diverged: the cost is {cost:.4g} {after}, {first:.4g} after the first"
-        hint = "lower the step size (lr), scale the inputs, or clip the gradient (clip_norm=1.0)"
-        if not isfinite(cost):
-            hint += "; fit(check_finite=True) looks for NaN in the data, xnn.detect_anomaly() names the layer"
-        warnings.warn(f"{reason}; {hint}", DivergenceWarning, stacklevel=4)
+        hint = "" if isfinite(cost) else _WHENCE
+        warnings.warn(f"{reason}; {_SMALLER}{hint}", DivergenceWarning, stacklevel=4)
         run.stop(reason)
     elif run.tol is None:
         return
@@ -277,6 +283,16 @@ def _decide(run: Run, gradient_norm: float | None) -> None:
         run.stop(f"gradient norm {gradient_norm:.3g} < tol {run.tol:g} {after}")
     elif run.stop_on == "cost" and change is not None and change < run.tol:
         run.stop(f"cost change {change:.3g} < tol {run.tol:g} {after}")
+
+
+def _at_limit(run: Run) -> None:
+    """Say that the limit of epochs is reached, or that the cost was rising all the time before."""
+    costs, epochs = run.history["loss"], f"{run.epochs} {'epoch' if run.epochs == 1 else 'epochs'}"
+    if len(costs) > _RISES and costs[-1] > costs[0] and all(a < b for a, b in pairwise(costs[-_RISES - 1 :])):
+        reason = f"diverged: the cost has risen from {costs[0]:.4g} to {costs[-1]:.4g} in {epochs}, the limit"
+        warnings.warn(f"{reason}; {_SMALLER}", DivergenceWarning, stacklevel=4)
+        run.stop(reason)
+    run.stop(f"iteration limit: {epochs}")
 
 
 def _check(network: Any, optimizer: Any, penalty: Any, stop_on: Any) -> None:
