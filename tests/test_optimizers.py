@@ -674,3 +674,23 @@ def textbook(xp, θ, g, m, v, *, η, β1, β2, t):
     if t > 0:
         θ -= η * (m / (1 - β1**t)) / (xp.sqrt(v / (1 - β2**t)) + 1e-8)
     return θ, m, v
+
+
+def test_a_parameter_of_another_shape_is_told(backend, rng):
+    @dataclass(frozen=True)
+    class Mean(Optimizer):
+        def rule(self, numbers, η):
+            return all_alike, {"η": η}
+
+    x, y, loss = rng.normal(size=(20, 3)), rng.normal(size=(20, 2)), xnn.SquaredError()
+    network = xnn.Network([xnn.Dense(2)], inputs=3, backend=backend, seed=0)
+    words = r"equation must return θ and its buffers in the shapes .* 1 times \(8,\); got \[\(\)\]"
+    with pytest.raises(ValueError, match=words):
+        network.fit(x, y, loss=loss, optimizer=Mean())
+    θ = backend.asarray([1.0, 2.0])
+    with pytest.raises(ValueError, match=r"1 times \(2,\); got \[\(\)\]"):
+        Mean().update(θ, θ, Mean().init(θ))
+
+
+def all_alike(xp, θ, g, *, η):
+    return (xp.mean(θ - η * g),)

@@ -238,7 +238,17 @@ def comes_with_xnn(equation: Equation) -> bool:
 def apart(state: Sequence[Array], new: Sequence[Array]) -> tuple[Array, ...]:
     """The new state of an update, to be written over the old one: an array of the old one that has another place in
     the new one, such as the θ of before, is copied.
+
+    Raises:
+        ValueError: for other shapes, which would be broadcast.
     """
+    for a, b in zip(state, new, strict=True):
+        if getattr(b, "shape", None) != a.shape:
+            shapes = [tuple(b.shape) if hasattr(b, "shape") else b for b in new]
+            raise ValueError(
+                f"an equation must return θ and its buffers in the shapes that it was given, {len(state)} times "
+                f"{tuple(a.shape)}; got {shapes}"
+            )
     return tuple(
         b * 1.0 if b is not a and any(b is other for other in state) else b for a, b in zip(state, new, strict=True)
     )

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import array_api_compat
 
-from xnn.arrays import Array, Backend, Equation, on_their_device
+from xnn.arrays import Array, Backend, Equation, apart, on_their_device
 from xnn.schedules import Schedule
 from xnn.settings import number
 from xnn.trees import arrays, matching, rebuild
@@ -132,8 +132,8 @@ class Optimizer(Descent):
         equation, scalars = self.rule(numbers, self.rate(state["step"]) * lr_scale)
         new = []
         for θ, g, *rest in zip(θs, gs, *kept, strict=True):
-            θ, *rest = (xp.asarray(a, copy=True) for a in (θ, *rest))
-            new.append(equation(xp, θ, g, *rest, **scalars))
+            own = [xp.asarray(a, copy=True) for a in (θ, *rest)]
+            new.append(apart(own, equation(xp, own[0], g, *own[1:], **scalars)))
         columns = [rebuild(theta, column) for column in zip(*new, strict=True)] or [theta] * (1 + len(buffers))
         return columns[0], {**numbers, **dict(zip(buffers, columns[1:], strict=True))}
 
