@@ -36,7 +36,8 @@ class NumpyBackend(Backend):
 
     @classmethod
     def owns(cls, x: object) -> bool:
-        return isinstance(x, (numpy.ndarray, numpy.generic))
+        """Also of derived classes, but those with a mask: what computes here would not look at it."""
+        return isinstance(x, (numpy.ndarray, numpy.generic)) and not hasattr(x, "mask")
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
         """x row by row, as plans expect it: where the numbers lie shows in the last bits of a product."""

@@ -215,3 +215,19 @@ def test_numpys_choice_between_numbers_and_zero_is_that_of_where(dtype, rng):
         found, expected = xp.where(condition, a, b), np.where(condition, a, b)
         assert found.dtype == expected.dtype
         assert np.asarray(found).tobytes() == expected.tobytes()
+
+
+def test_masked_values_are_told_of(backend):
+    values = np.arange(6.0).reshape(3, 2)
+    masked, whole = np.ma.masked_greater(values, 4.5), np.ma.masked_greater(values, 9.0)
+    np.testing.assert_array_equal(backend.to_numpy(backend.asarray(whole)), values)
+    network = xnn.Network([xnn.Dense(2)], inputs=2, backend=backend, seed=0)
+    network.predict(whole)
+    words = "1 of the values are masked, and the mask would be lost"
+    with pytest.raises(ValueError, match=words):
+        backend.asarray(masked)
+    for x, y in ((masked, values), (values, masked)):
+        with pytest.raises(ValueError, match=f"[xy]: {words}"):
+            network.fit(x, y, loss=xnn.SquaredError())
+    with pytest.raises(ValueError, match=f"x: {words}"):
+        network.predict(masked)

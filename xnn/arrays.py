@@ -396,6 +396,13 @@ def to_numpy(x: Any, name: str = "") -> Any:
     if kind is not None:
         return kind.to_numpy(x)
     where = f"{name}: " if name else ""
+    if _has_mask(x):
+        if (masked := int(x.mask.sum())) > 0:
+            raise ValueError(
+                f"{where}{masked} of the values are masked, and the mask would be lost; put numbers in their place, "
+                "x.filled(0.0), or leave their rows out"
+            )
+        x = x.data
     try:
         array = get_backend("numpy").xp.asarray(x)
     except ValueError as error:
@@ -412,6 +419,11 @@ def to_numpy(x: Any, name: str = "") -> Any:
     return array
 
 
+def _has_mask(x: object) -> bool:
+    """Whether x is a masked array, as of numpy.ma, which is imported only by those who use it."""
+    return hasattr(x, "mask") and hasattr(x, "filled")
+
+
 def is_writeable(x: Any) -> bool:
     """False for an array of NumPy that is read-only, as its views of JAX's are; other libraries do not tell."""
     return bool(getattr(getattr(x, "flags", None), "writeable", True))
@@ -419,8 +431,8 @@ def is_writeable(x: Any) -> bool:
 
 def by_dlpack(xp: Any, x: Any, device: Any) -> Array | None:
     """x, of any library, as an array of xp on this device in the same memory; None where only a copy leads there."""
-    if not is_writeable(x) or any(stride < 0 for stride in getattr(x, "strides", ())):
-        return None  # PyTorch would write to the first, and ends the process over the second
+    if _has_mask(x) or not is_writeable(x) or any(stride < 0 for stride in getattr(x, "strides", ())):
+        return None  # a mask would be lost; PyTorch would write to what is read-only, and dies of what is turned round
     try:
         array = xp.from_dlpack(x)
     except (AssertionError, AttributeError, BufferError, NotImplementedError, RuntimeError, TypeError, ValueError):
