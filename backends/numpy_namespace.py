@@ -87,7 +87,8 @@ def _broadcast_to(x: Any, /, shape: Any) -> Any:
 
 
 def _asarray(x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
-    made = _compat.asarray(x, dtype=dtype, device=device, copy=None if copy else copy)
+    as_it_is = type(x) is numpy.ndarray and dtype is None and device is None
+    made = x if as_it_is else _compat.asarray(x, dtype=dtype, device=device, copy=None if copy else copy)
     return copied(made) if copy else made
 
 
