@@ -37,7 +37,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 class Methods:
-    """What a traced array does by the name of a function; of ``order=`` there is NumPy's usual one alone."""
+    """What a traced array does by the name of a function; ``order=`` is "C" or "F" where it decides on numbers."""
 
     __slots__ = ()
     ndim: Any
@@ -65,15 +65,16 @@ class Methods:
 
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Array:
         """x.reshape(2, 3) or x.reshape((2, 3))."""
-        return _reshape(self, shape[0] if isinstance(shape[0], (tuple, list)) else shape, order)
+        to = tuple(shape[0]) if isinstance(shape[0], (tuple, list)) else shape
+        return self.level.recording.reshape(self, to) if order == "C" else _reshape(self, to, order)
 
     def ravel(self, order: str = "C") -> Array:
         """All entries along one axis."""
-        return _reshape(self, -1, order)
+        return self.reshape(-1, order=order)
 
     def flatten(self, order: str = "C") -> Array:
         """The same, never a view."""
-        return _reshape(self, -1, order).copy()
+        return self.reshape(-1, order=order).copy()
 
     def sort(self, axis: int = -1, kind: Any = None) -> None:
         """Sort the entries in place."""
