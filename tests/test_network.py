@@ -88,6 +88,16 @@ def test_set_parameters_changes_nothing_when_it_fails(backend):
     np.testing.assert_array_equal(backend.to_numpy(network.parameters["4.bias"]), before)
 
 
+def test_set_parameters_says_where_buffers_go():
+    network = xnn.Network([xnn.Dense(2), xnn.BatchNorm()], inputs=3)
+    state = {"0.bias": [1.0, 2.0], "1.running_mean": [0.0, 0.0]}  # as in a state_dict of PyTorch
+    told = (
+        r"unknown parameters \['1.running_mean'\].*and \['1.running_mean', '1.running_var'\], which set_buffers takes"
+    )
+    with pytest.raises(KeyError, match=told):
+        network.set_parameters(state)
+
+
 def test_the_same_library_comes_out_that_went_in(backend, xy):
     network = small(backend)
     inside = network.predict(backend.asarray(xy[0], "float64"))

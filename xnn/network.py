@@ -154,7 +154,9 @@ class Network:
         """
         unknown = [name for name in parameters if name not in self.layout.names]
         if unknown:
-            raise KeyError(f"unknown parameters {unknown}; this network has {list(self.layout.names)}")
+            buffers = list(buffers_of(self.layers, self.shapes))
+            others = f", and {buffers}, which set_buffers takes" if buffers else ""
+            raise KeyError(f"unknown parameters {unknown}; this network has {list(self.layout.names)}{others}")
         with self.backend.scope():
             arrays = self.layout.unpack(self.backend.xp, self._θ)
             for k, (name, shape) in enumerate(zip(self.layout.names, self.layout.shapes, strict=True)):
