@@ -331,10 +331,20 @@ def test_regions_of_what_predicts_texts():
     assert (image[:, -1] == 1).all()
 
 
+def test_regions_of_a_class_without_examples():
+    ax = plot.regions(lambda x: np.where(x[:, 0] > 0.5, "ape", "cat"), PLANE, ["cat", "dog", "cat", "dog"], points=20)
+    image = ax.images[0].get_array()
+    assert (image[:, 0] == 1).all()
+    assert (image[:, -1] == 0).all()
+    assert words(ax.get_legend()) == ["cat", "dog"]
+
+
 def test_regions_take_no_other_classes():
-    for y in (np.asarray([-1, 1, -1, 1]), np.asarray([0.0, 0.5, 1.0, 1.0])):
-        with pytest.raises(ValueError, match=r"expected the classes y as 0, 1, … or as texts; got \["):
+    for y in ([-1, 1, -1, 1], np.asarray([0.0, 0.5, 1.0, 1.0]), [0.0, 1.0, np.nan, 0.0]):
+        with pytest.raises(ValueError, match=r"expected the classes y as 0, 1, … or as texts, .*; got \["):
             plot.regions(lambda x: x, PLANE, y)
+    with pytest.raises(ValueError, match=r"or as texts, as they are predicted; got \[0, 1, 2\]"):
+        plot.regions(lambda x: np.where(x[:, 0] > 0.5, "ape", "cat"), PLANE, CORNERS)
 
 
 def test_regions_errors():

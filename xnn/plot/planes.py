@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xnn.arrays import to_numpy
+from xnn.arrays import owner, to_numpy
 from xnn.host import numpy
 from xnn.plot.axes import COLORS, legend_above, new_axes
 
@@ -34,14 +34,8 @@ def regions(
     Raises:
         ValueError: for shapes that do not fit, and for other classes.
     """
-    x, y = to_numpy(x), numpy.ravel(to_numpy(y))
-    texts: list[str] = []
-    if y.dtype.kind in "UOT":
-        texts = sorted(set(map(str, y.tolist())))
-        labels, y = texts if labels is None else labels, _numbered(texts, y)
-    elif (y < 0).any() or (y != y.astype("int64")).any():
-        raise ValueError(f"expected the classes y as 0, 1, … or as texts; got {numpy.unique(y)[:5].tolist()}")
-    y = y.astype("int64")
+    words = owner(y) is None and _is_text(numpy.asarray(y))
+    x, y = to_numpy(x), numpy.ravel(y if words else to_numpy(y))
     if x.ndim != 2 or x.shape[1] != 2 or len(x) != len(y) or not len(x):
         raise ValueError(f"expected examples of shape (n, 2) and n classes; got shapes {x.shape} and {y.shape}")
     room = 0.08 * numpy.maximum(numpy.ptp(x, axis=0), 1e-9)
@@ -49,7 +43,15 @@ def regions(
     columns, rows = (numpy.linspace(a, b, points) for a, b in zip(low, high, strict=True))
     places = numpy.stack([a.ravel() for a in numpy.meshgrid(columns, rows)], axis=1).astype(x.dtype)
     given = to_numpy(getattr(predict, "predict", predict)(places))
-    classes = _classes(_numbered(texts, given) if texts else given, len(places), threshold).reshape(points, points)
+    if _is_text(y):
+        texts = sorted({*y.tolist(), *(given.tolist() if _is_text(given) else ())}, key=str)
+        labels, y, given = texts if labels is None else labels, _numbered(texts, y), _numbered(texts, given)
+    elif _is_text(given) or (y < 0).any() or (y % 1 != 0).any():
+        raise ValueError(
+            f"expected the classes y as 0, 1, … or as texts, as they are predicted; got {numpy.unique(y)[:5].tolist()}"
+        )
+    y = y.astype("int64")
+    classes = _classes(given, len(places), threshold).reshape(points, points)
     ax = new_axes(ax, 5.6, 4.8)
     from matplotlib.colors import ListedColormap
 
@@ -77,11 +79,15 @@ def regions(
     return ax
 
 
-def _numbered(texts: Sequence[str], given: Any) -> Any:
+def _is_text(classes: Any) -> bool:
+    return classes.dtype.kind in "UOT"
+
+
+def _numbered(texts: Sequence[object], given: Any) -> Any:
     """The numbers of classes that are given as texts; scores as they are."""
-    if given.dtype.kind not in "UOT":
+    if not _is_text(given):
         return given
-    return numpy.asarray([texts.index(str(name)) for name in given.tolist()])
+    return numpy.asarray([texts.index(name) for name in given.tolist()])
 
 
 def _classes(scores: Any, m: int, threshold: float) -> Any:
