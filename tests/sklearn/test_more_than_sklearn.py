@@ -272,6 +272,23 @@ def test_parameters_that_change_between_fits_take_effect():
     assert len(model.network_.layers) == 4
 
 
+def test_what_an_activation_has_learned_goes_on():
+    settings = QUICK | {"learning_rate_init": 0.05, "hidden_layer_sizes": (4, 3)}
+    model = MLPRegressor(**settings, activation=xnn.PReLU(), warm_start=True).fit(X, X[:, 0])
+    before = model.network_.parameters
+    model.set_params(activation=["tanh", xnn.PReLU()], dropout=0.1, max_iter=1, learning_rate_init=1e-9)
+    after = model.fit(X, X[:, 0]).network_.parameters  # Dense, Tanh, Dropout, Dense, PReLU, Dropout, Dense
+    assert abs(before["3.weight"] - before["1.weight"]) > 1e-3
+    np.testing.assert_allclose(after["4.weight"], before["3.weight"], atol=1e-6)
+    np.testing.assert_allclose(after["6.weight"], before["4.weight"], atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [xnn.CrossEntropy(), xnn.BinaryCrossEntropy(), xnn.Hinge()])
+def test_a_loss_for_classes_is_none_for_numbers(loss):
+    with pytest.raises(ValueError, match=rf"{type(loss).__name__}\(.* is for classes; take MLPClassifier"):
+        MLPRegressor(loss).fit(X, Y)
+
+
 def test_another_activation_goes_on_as_in_scikit_learn():
     models = [kind((8,), max_iter=3, random_state=0, warm_start=True) for kind in (MLPClassifier, Theirs)]
     ours, theirs = (model.fit(X, Y).set_params(activation="tanh").fit(X, Y) for model in models)

@@ -16,12 +16,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from xnn.arrays import Array, Backend, get_backend, namespace, owner, to_numpy
 from xnn.host import ndarray, numpy
-from xnn.layers import BatchNorm, Dense, Layer
+from xnn.layers import Dense, Layer
 from xnn.losses import Loss
 from xnn.network import Network
 from xnn.run import Callback
 from xnn.sklearn.data import Examples, on_host, outputs, place
-from xnn.sklearn.layers import ACTIVATIONS, activations_of, glorot, stack
+from xnn.sklearn.layers import ACTIVATIONS, activations_of, glorot, placed, stack
 from xnn.sklearn.lbfgs import cost_and_gradient, fit_lbfgs
 from xnn.sklearn.stochastic import fit_stochastic
 
@@ -171,7 +171,7 @@ class MLP(BaseEstimator):
     def _follow(self) -> None:
         """Another network with the same weights, where the parameters that make it have changed since the last fit.
 
-        What the solver remembers is of the old one; what BatchNorm has learned goes on.
+        What the solver remembers is of the old one; what layers have learned that stay in their place goes on.
         """
         old = self.network_
         moved = self.backend is not None and str(get_backend(self.backend)) != str(old.backend)
@@ -181,10 +181,13 @@ class MLP(BaseEstimator):
         if hasattr(self, "_optimizer"):
             del self._optimizer
         new = self._current()
-        for i, k in zip(*(_places(network, BatchNorm) for network in (old, new)), strict=False):
-            new.set_parameters({f"{k}.{name}": old.parameters[f"{i}.{name}"] for name in ("weight", "bias")})
-            statistics = ("running_mean", "running_var")
-            new.set_buffers({f"{k}.{name}": old.buffers[f"{i}.{name}"] for name in statistics})
+        there = {str(i): k for i, of_old in placed(old.layers) for k, of_new in placed(new.layers) if of_old == of_new}
+        parameters, buffers = (
+            {f"{there[i]}.{name}": a for key, a in arrays.items() for i, _, name in [key.partition(".")] if i in there}
+            for arrays in (old.parameters, old.buffers)
+        )
+        new.set_parameters(parameters)
+        new.set_buffers(buffers)
 
     def _stack(self) -> Iterator[Layer]:
         """The layers that the parameters of the estimator and the shapes of ``coefs_`` say."""
@@ -204,7 +207,7 @@ class MLP(BaseEstimator):
 
     def _names(self) -> list[str]:
         """The names of the coefs, then of the intercepts, in the network."""
-        dense = _places(self.network_, Dense)
+        dense = [i for i, layer in enumerate(self.network_.layers) if isinstance(layer, Dense)]
         return [f"{i}.{name}" for name in ("weight", "bias") for i in dense]
 
     def _show(self) -> None:
@@ -264,11 +267,6 @@ class MLP(BaseEstimator):
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
-
-
-def _places(network: Network, kind: type[Layer]) -> list[int]:
-    """Where layers of this kind stand in the network."""
-    return [i for i, layer in enumerate(network.layers) if isinstance(layer, kind)]
 
 
 def floats(X: Any) -> list[Any]:

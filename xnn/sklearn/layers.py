@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import sqrt
 from typing import Any
@@ -11,7 +11,7 @@ from xnn import layers
 from xnn.host import ndarray, numpy
 from xnn.layers import BatchNorm, Dense, Dropout, Layer, Sigmoid
 
-__all__ = ["ACTIVATIONS", "activations_of", "glorot", "stack"]
+__all__ = ["ACTIVATIONS", "activations_of", "glorot", "placed", "stack"]
 
 #: The names of activations; the first four are scikit-learn's.
 ACTIVATIONS: dict[str, Layer] = {
@@ -54,6 +54,14 @@ def stack(
         if dropout:
             yield Dropout(float(dropout))
     yield Dense(outputs, weight_init="zeros")
+
+
+def placed(layers: Iterable[Layer]) -> Iterator[tuple[int, tuple[int, Layer]]]:
+    """The layers by number, each with how many Dense layers there are up to it: its place in any such network."""
+    depth = 0
+    for i, layer in enumerate(layers):
+        depth += isinstance(layer, Dense)
+        yield i, (depth, layer)
 
 
 def glorot(

@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from xnn.arrays import Array, namespace, to_numpy
 from xnn.host import numpy
-from xnn.losses import Loss, PoissonNLL
+from xnn.losses import BinaryCrossEntropy, CrossEntropy, Hinge, Loss, PoissonNLL
 from xnn.sklearn.base import MLP, floats, keep, weights_of
 from xnn.sklearn.losses import HalfPoissonDeviance, HalfSquaredError
 
@@ -122,6 +122,8 @@ class MLPRegressor(RegressorMixin, MLP):
         return X, y.reshape((len(y), -1)), weights_of(sample_weight, len(y))
 
     def _choose_loss(self) -> tuple[Loss, str]:
+        if isinstance(self.loss, (BinaryCrossEntropy, CrossEntropy, Hinge)):
+            raise ValueError(f"loss: {self.loss!r} is for classes; take MLPClassifier, or a loss such as xnn.Huber()")
         loss = self.loss if isinstance(self.loss, Loss) else LOSSES[self.loss]
         return loss, "exp" if isinstance(loss, PoissonNLL) and loss.log_input else "identity"
 
