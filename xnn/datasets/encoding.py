@@ -156,9 +156,8 @@ class Encoding:
 
 def _codes(table: Table, name: str, texts: ndarray, ours: Sequence[str], what: str, unseen: str) -> ndarray:
     """The number of each text among ours; −1 where it is missing or, if that may be, unseen."""
-    values, inverse = numpy.unique(texts, return_inverse=True)
     number = {text: i for i, text in enumerate(ours)}
-    codes = numpy.asarray([number.get(value, -1) for value in values.tolist()], dtype="int64")[inverse]
+    codes = numpy.asarray([number.get(text, -1) for text in texts.tolist()], dtype="int64")
     strange = (codes < 0) & (texts != "")
     if unseen == "error" and strange.any():
         row = int(strange.argmax())

@@ -76,7 +76,7 @@ def _target(table: Table, name: str, task: str | None) -> tuple[tuple[str, ...],
     """The classes of the target, () for a number, and why."""
     if task not in (None, "classification", "regression"):
         raise ValueError(f"task: expected 'classification' or 'regression'; got {task!r}")
-    rows = table.take(~table.missing(name))
+    rows = table.filled(name)
     if not len(rows) or _constant(rows, name):
         raise ValueError(f"{table.source}: the column {name!r} has one value only, or none: nothing to predict")
     numeric = rows.is_numeric(name)
@@ -101,9 +101,9 @@ def _target(table: Table, name: str, task: str | None) -> tuple[tuple[str, ...],
 
 
 def _categories(table: Table, name: str, most: int, forced: bool) -> tuple[str, ...]:
-    rows = table.take(~table.missing(name))
+    rows = table.filled(name)
     texts = rows.texts(name)
-    found = numpy.unique(texts).tolist()
+    found = sorted(set(texts.tolist()))
     column = f"{table.source}: the column {name!r}"
     if not forced and _mostly_numbers(rows, name):
         row = next(i for i, text in enumerate(texts.tolist()) if not is_number(text))
@@ -143,6 +143,6 @@ def _mostly_numbers(table: Table, name: str) -> bool:
 def _constant(table: Table, name: str) -> bool:
     """Whether all values are one, or missing; a text that is sometimes missing says something."""
     if not table.is_numeric(name):
-        return len(numpy.unique(table.texts(name))) < 2
+        return len(set(table.texts(name).tolist())) < 2
     numbers = table.numbers(name)
-    return len(numpy.unique(numbers[~numpy.isnan(numbers)])) < 2
+    return bool(numpy.nanmin(numbers) == numpy.nanmax(numbers))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
 from xnn.errors import FileError
 from xnn.host import ndarray, numpy
 
-__all__ = ["MISSING", "Table", "as_column", "has_comma", "is_number", "known", "numbered"]
+__all__ = ["MISSING", "Table", "as_column", "as_texts", "has_comma", "is_number", "known", "numbered", "parsed"]
 
 #: Texts that stand for a missing value: those of pandas, and the question mark of the UCI repository.
 MISSING = frozenset(
@@ -33,6 +34,7 @@ class Table:
     columns: dict[str, ndarray]
     places: ndarray
     unit: str = "row"
+    _numbers: dict[str, ndarray | None] = field(default_factory=dict, init=False, repr=False)  # parsed once, when asked
 
     def __len__(self) -> int:
         return len(self.places)
@@ -40,7 +42,16 @@ class Table:
     def take(self, rows: ndarray) -> Table:
         """The table of these rows: a mask, or their numbers."""
         columns = {name: column[rows] for name, column in self.columns.items()}
-        return replace(self, columns=columns, places=self.places[rows])
+        taken = replace(self, columns=columns, places=self.places[rows])
+        taken._numbers.update({name: n[rows] for name, n in self._numbers.items() if n is not None})
+        return taken
+
+    def filled(self, name: str) -> Table:
+        """This column alone, in the rows where it has a value."""
+        alone = replace(self, columns={name: self.columns[name]})
+        if name in self._numbers:
+            alone._numbers[name] = self._numbers[name]
+        return alone.take(~self.missing(name))
 
     def where(self, row: int, name: str) -> str:
         """The words for a cell in a message."""
@@ -54,16 +65,13 @@ class Table:
 
     def count_numbers(self, name: str) -> int:
         """How many cells hold numbers."""
-        column = self.columns[name]
-        filled = column[~self.missing(name)]
-        if column.dtype.kind == "f" or _parsed(column) is not None:
-            return len(filled)
-        return sum(map(is_number, filled.tolist()))
+        if self._parsed(name) is not None:
+            return int((~self.missing(name)).sum())
+        return sum(count for text, count in Counter(self.columns[name].tolist()).items() if is_number(text))
 
     def is_numeric(self, name: str) -> bool:
         """Whether every cell that is not missing holds a number, and there is one."""
-        column = self.columns[name]
-        return not self.missing(name).all() and (column.dtype.kind == "f" or _parsed(column) is not None)
+        return not self.missing(name).all() and self._parsed(name) is not None
 
     def numbers(self, name: str) -> ndarray:
         """The column as float64, NaN where a value is missing.
@@ -71,10 +79,10 @@ class Table:
         Raises:
             FileError: for the first cell that is no number, or infinite.
         """
-        column = self.columns[name]
-        numbers = column if column.dtype.kind == "f" else _parsed(column)
+        numbers = self._parsed(name)
         if numbers is None:
-            row, text = next((i, text) for i, text in enumerate(column.tolist()) if text and not is_number(text))
+            texts = self.columns[name].tolist()
+            row, text = next((i, text) for i, text in enumerate(texts) if text and not is_number(text))
             comma = "; if the comma is its decimal point, say so (option decimal)" if has_comma(text) else ""
             raise FileError(f"{self.where(row, name)}: {text!r} is no number{comma}")
         infinite = numpy.isinf(numbers)
@@ -92,6 +100,15 @@ class Table:
     def labels(self, name: str) -> ndarray:
         """The column as the names of classes: ``texts``, but such that 1 and 1.0 are one."""
         return _strings([_words(v) for v in self.numbers(name).tolist()]) if self.is_numeric(name) else self.texts(name)
+
+    def _parsed(self, name: str) -> ndarray | None:
+        """The column as numbers, NaN for missing ones, or None where one is no number."""
+        column = self.columns[name]
+        if column.dtype.kind == "f":
+            return column
+        if name not in self._numbers:
+            self._numbers[name] = parsed(column)
+        return self._numbers[name]
 
 
 def known(name: str, names: Sequence[str], what: str) -> str:
@@ -131,8 +148,15 @@ def as_column(values: Any) -> ndarray:
         array = _strings(["" if value is None or value != value else value for value in array.tolist()])
     elif array.dtype.kind == "M":
         array = numpy.where(numpy.isnat(array), "", numpy.datetime_as_string(array))
-    texts = numpy.strings.strip(_strings(array))
-    return numpy.where(numpy.isin(texts, _strings(list(MISSING))), _strings([""]), texts)
+    return as_texts(_strings(array).tolist())
+
+
+def as_texts(cells: Sequence[str]) -> ndarray:
+    """A column of a table from the cells of a file."""
+    cells = list(map(str.strip, cells))
+    if not MISSING.isdisjoint(cells):
+        cells = ["" if cell in MISSING else cell for cell in cells]
+    return numpy.asarray(cells, dtype=numpy.dtypes.StringDType())
 
 
 def is_number(text: str) -> bool:
@@ -149,10 +173,12 @@ def has_comma(text: str) -> bool:
     return "," in text and is_number(text.replace(",", "."))
 
 
-def _parsed(texts: ndarray) -> ndarray | None:
+def parsed(texts: ndarray) -> ndarray | None:
     """The numbers of a column of texts, NaN for missing ones, or None where one is no number."""
+    filled = texts != ""
+    numbers: ndarray = numpy.full(len(texts), numpy.nan)
     try:
-        numbers: ndarray = numpy.where(texts == "", _strings(["nan"]), texts).astype("float64")
+        numbers[filled] = texts[filled].astype("float64")
     except ValueError:
         return None
     return None if (numpy.strings.find(texts, "_") >= 0).any() else numbers
