@@ -551,6 +551,8 @@ def test_argnums_name_arguments_by_position():
         grad(lambda a, b: a * b, argnums="b")(1.0, 2.0)
     assert grad(lambda a, b: a * b, argnums=np.int64(1))(3.0, 2.0) == 3.0
     assert jacobian(lambda a, b: a * b, argnums=np.int64(1))(3.0, 2.0) == 3.0
+    for several in (range(2), np.arange(2)):
+        assert grad(lambda a, b: a * b, argnums=several)(3.0, 2.0) == (2.0, 3.0)
     with pytest.raises(ValueError, match="argument 0 of a call with 0 by position"):
         grad(lambda x: x)(x=1.0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from array_api_compat import device
@@ -36,7 +36,7 @@ def jacobian(
     """
     if mode not in (None, "forward", "reverse"):
         raise ValueError(f"mode must be 'forward', 'reverse' or None; got {mode!r}")
-    numbers = tuple(argnums) if isinstance(argnums, (tuple, list)) else (argnums,)
+    numbers = tuple(argnums) if isinstance(argnums, Iterable) else (argnums,)
 
     @on_their_device
     def function(*args: Any, **options: Any) -> Any:
@@ -49,7 +49,7 @@ def jacobian(
         blocks = []
         for own in rows:
             whole = tape.structured(own)
-            blocks.append(tuple(whole) if isinstance(argnums, (tuple, list)) else whole[0])
+            blocks.append(tuple(whole) if isinstance(argnums, Iterable) else whole[0])
         return trees.rebuild(tape.result, blocks)
 
     return function

@@ -20,7 +20,7 @@ result has no ``grad``: that of its real part, or of |f|, is to be taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from xnn import trees
@@ -59,14 +59,14 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
 
     ``argnums`` says by which arguments; for several the derivatives come as a tuple. f gives one number.
     """
-    numbers = tuple(argnums) if isinstance(argnums, (tuple, list)) else (argnums,)
+    numbers = tuple(argnums) if isinstance(argnums, Iterable) else (argnums,)
 
     @on_their_device
     def function(*args: Any, **options: Any) -> tuple[Array, Any]:
         tape = Tape(f, args, numbers, options)
         y = _scalar(tape)
         gradients = tape.structured(tape.pull([ones(y)]))
-        return y, tuple(gradients) if isinstance(argnums, (tuple, list)) else gradients[0]
+        return y, tuple(gradients) if isinstance(argnums, Iterable) else gradients[0]
 
     return function
 
