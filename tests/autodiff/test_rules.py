@@ -708,8 +708,9 @@ def test_types_of_numbers(backend):
         ([[1.0, 2.0], [2.0, 4.0]], [[4.0, -2.0], [-2.0, 1.0]]),
         ([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 2.0]]),
         ([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]], np.zeros((3, 3))),
+        (np.arange(0.1, 1.0, 0.1).reshape(3, 3), 0.03 * np.asarray([[-1.0, 2, -1], [2, -4, 2], [-1, 2, -1]])),
     ],
-    ids=["ones", "diagonal", "rank one"],
+    ids=["ones", "diagonal", "rank one", "nearly singular"],
 )
 def test_the_determinant_of_a_singular_matrix_has_a_derivative(backend, A, cofactors):
     det = recording(backend.xp).linalg.det

@@ -76,9 +76,19 @@ class Adjugate(MatrixRule):
     """
 
     def evaluate(self, xp: Any, *args: Any, **options: Any) -> Array:
-        """From the singular values: adj S has the product of the others at each place."""
-        U, s, Vh = xp.linalg.svd(args[0])
-        before, after = (
+        """By A⁻¹ where all matrices are well-conditioned, else from the singular values, which takes much longer.
+
+        Near a singular matrix the rounding errors of det A and A⁻¹ cancel only where both come of one elimination.
+        """
+        (A,) = args
+        d = xp.linalg.det(A)
+        if _known(xp, d != 0.0):
+            inverse = xp.linalg.inv(A)
+            condition = xp.linalg.matrix_norm(A) * xp.linalg.matrix_norm(inverse)
+            if _known(xp, condition < xp.finfo(A.dtype).eps ** -0.5):
+                return d[..., None, None] * inverse
+        U, s, Vh = xp.linalg.svd(A)
+        before, after = (  # adj S has the product of the others at each place
             xp.cumulative_prod(a, axis=-1, include_initial=True)[..., :-1] for a in (s, xp.flip(s, axis=-1))
         )
         others = before * xp.flip(after, axis=-1)
@@ -94,6 +104,14 @@ class Adjugate(MatrixRule):
         product = g @ H(xp, y)
         inverse = H(xp, xp.linalg.inv(args[0]))
         return xp.linalg.trace(product)[..., None, None] * inverse - inverse @ product
+
+
+def _known(xp: Any, condition: Array) -> bool:
+    """Whether it is known to hold throughout; JAX does not know it while it compiles."""
+    try:
+        return bool(xp.all(condition))
+    except TypeError:
+        return False
 
 
 class Determinant(MatrixRule):
