@@ -170,8 +170,9 @@ def test_a_layer_of_ones_own_is_named_to_load(tmp_path):
         xnn.load(tmp_path / "net")
     for given in ([Mine], Mine):
         assert isinstance(xnn.load(tmp_path / "net", layers=given).layers[0], Mine)
-    with pytest.raises(TypeError, match="layers: expected classes of layers, such as Mine"):
-        xnn.load(tmp_path / "net", layers=[Mine()])
+    for given in ([Mine()], Mine(), "Mine", [int]):
+        with pytest.raises(TypeError, match=r"expected classes of layers, as in layers=\[MyLayer\]; got"):
+            xnn.load(tmp_path / "net", layers=given)
 
 
 def test_a_file_of_the_first_version():

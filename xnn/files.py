@@ -44,10 +44,10 @@ def load(
     architecture, arrays = read(path)
     if "run" in architecture:  # a training run, and the network in it
         arrays = {key: array for key, array in arrays.items() if not key.startswith("run.")}
-    own = [layers] if isinstance(layers, type) else list(layers)
+    own: list[Any] = list(layers) if isinstance(layers, Iterable) else [layers]
     for layer in own:
-        if not isinstance(layer, type):
-            raise TypeError(f"layers: expected classes of layers, such as {type(layer).__name__}; got {layer!r}")
+        if not (isinstance(layer, type) and issubclass(layer, Layer)):
+            raise TypeError(f"layers: expected classes of layers, as in layers=[MyLayer]; got {layers!r}")
     known = LAYERS | {layer.__name__: layer for layer in own}
     try:
         built = [build(described, known) for described in architecture["layers"]]

@@ -91,6 +91,7 @@ WRONG = {
     "dates": ("d,y\n2020-01-31,1\n2020-02-01,2\n", "'d' holds dates or times such as '2020-01-31'"),
     "dates of another kind": ("d,y\n31.1.2020 12:00,1\n1.2.2020 8:00,2\n", "holds dates or times"),
     "commas in numbers": ("a;y\n1,5;1\n2,5;2\n", r"numbers with a comma such as '1,5'; .*say so \(option decimal\)"),
+    "thousands": ("a;y\n1,234,567;1\n2;2\n3,000,000;3\n", r"such as '1,234,567'; .*parts thousands, remove it"),
     "commas in targets": ("y;a\n1,5;1\n2;2\n2;3\n1,5;4\n", r"'y' holds .*comma such as '1,5'; .*\(option decimal\)"),
     "commas in some targets": ("y;a\n1;1\n2;2\n2,5;3\n", r"'2,5' is no number; if the comma .*\(option decimal\)"),
     "a delimiter of another kind": (

@@ -169,8 +169,8 @@ def is_number(text: str) -> bool:
 
 
 def has_comma(text: str) -> bool:
-    """Whether a cell reads as a number once its comma is a point: 3,14."""
-    return "," in text and is_number(text.replace(",", "."))
+    """Whether a cell is a number but for its commas: 3,14 or 1,234,567."""
+    return "," in text and is_number(text.replace(",", ""))
 
 
 def parsed(texts: ndarray) -> ndarray | None:
