@@ -88,7 +88,7 @@ OF_MATRICES = """
     np.add.reduce(x,axis=None); np.ravel(x,order='F'); np.reshape(x,(1,9),order='F'); np.reshape(x,[9,1]); x.ravel('F');
     x.flatten(order='F'); x.T.reshape(9,order='F'); np.fft.fft2(x).imag; np.fft.irfft2(np.fft.rfft2(x,s=(3,4)));
     np.fft.ifft2(x,norm='ortho').real; np.linalg.qr(x,mode='r'); np.linalg.pinv(x,rcond=1e-10);
-    np.linalg.tensordot(x,M,axes=1);
+    np.linalg.tensordot(x,M,axes=1); np.linspace(x[0],1.,3); np.linspace(x[0],x,2,axis=0);
     np.linalg.cholesky(x @ x.T); np.linalg.eigvalsh(x + x.T); np.linalg.eigh(x + x.T)[0]; np.mod(x, 7.0);
 """
 OF_CUBES = """

@@ -41,10 +41,11 @@ def sign(xp: Any, x: Array, /) -> Array:
 def linspace(
     xp: Any, start: Any, stop: Any, /, num: int = 50, *, dtype: Any = None, device: Any = None, endpoint: bool = True
 ) -> Array:
-    """(1 − t) x₀ + t x₁ for evenly spaced t."""
+    """(1 − t) x₀ + t x₁ for evenly spaced t, along a new first axis where x₀ or x₁ has axes."""
     end = next(a for a in (start, stop) if hasattr(a, "dtype"))
     where = {"dtype": xp.real(raw(end)).dtype if is_complex(end) else end.dtype, "device": array_device(end)}
-    t = xp.linspace(0.0, 1.0, num, endpoint=endpoint, **where)
+    axes = max(getattr(a, "ndim", 0) for a in (start, stop))
+    t = xp.reshape(xp.linspace(0.0, 1.0, num, endpoint=endpoint, **where), (num, *(1,) * axes))
     y = (1.0 - t) * start + t * stop
     return y if dtype is None else xp.astype(y, dtype)
 
