@@ -140,7 +140,13 @@ def test_divergence_is_told(backend, rng, settings):
 def test_divergence_is_told_at_the_limit():
     """Text 003: y = wx through (1, 2), (2, 4), (3, 6); above lr = 3/14 every step makes it worse, if only by little."""
     x = np.asarray([[1.0], [2.0], [3.0]])
-    for epochs, lr, told in ((20, 0.215, True), (60, 0.22, True), (60, 0.213, False), (10, 0.22, False)):
+    for epochs, lr, told in (
+        (20, 0.215, True),
+        (60, 0.22, True),
+        (60, 0.213, False),
+        (10, 0.22, False),
+        (5, 5.0, True),
+    ):
         network = xnn.Network([xnn.Dense(1, bias=False, weight_init="zeros")], inputs=1, dtype="float64")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -150,6 +156,16 @@ def test_divergence_is_told_at_the_limit():
         assert all(Path(w.filename) == Path(__file__) for w in caught)
         begin = "diverged: the cost has risen from 18.67 to" if told else "iteration limit: "
         assert history.stop_reason.startswith(begin)
+
+
+def test_a_start_close_to_the_minimum_is_no_divergence():
+    """Adam's first steps are as long as lr, wherever it starts: here to 10⁸ times a first cost of almost 0."""
+    x = np.asarray([[1.0], [2.0], [3.0]])
+    network = xnn.Network([xnn.Dense(1)], inputs=1, dtype="float64")
+    network.set_parameters({"0.weight": [[2.000001]]})
+    history = network.fit(x, 2 * x, loss=LOSS, optimizer=xnn.Adam(lr=0.01), epochs=200, batch_size=None)
+    assert history["loss"][1] > 1e6 * history["loss"][0]
+    assert history.stop_reason == "iteration limit: 200 epochs"
 
 
 def test_nan_in_the_data(backend, rng):

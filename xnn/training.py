@@ -40,7 +40,10 @@ from xnn.settings import number, whole
 __all__ = ["fit"]
 
 _SHUFFLE = 1  # tells the generator of the shuffles from that of the initial weights
-_RISES = 10  # epochs in a row with a rising cost, which show a divergence at the limit; a few may be chance
+_FEW = (
+    10  # epochs that show how large the cost is, as a start at almost 0 does not; more rises than these are no chance
+)
+_FAR = 1e6  # how many times that cost is a divergence
 _SMALLER = "lower the step size (lr), scale the inputs, or clip the gradient (clip_norm=1.0)"
 _WHENCE = "; fit(check_finite=True) looks for NaN in the data, xnn.detect_anomaly() names the layer"
 
@@ -111,8 +114,9 @@ def fit(
         ``"diverged: …"``, ``"interrupted …"`` (Ctrl-C ends the step under way and stops) or a callback's.
 
     Warns:
-        DivergenceWarning: where the cost is not finite any more, where it rises beyond 10⁶ times the first
-            one, and where it was above the first one and rising for ten epochs at the limit.
+        DivergenceWarning: where the cost is not finite any more, where it rises beyond 10⁶ times the largest of the
+            first ten, and at the limit where it was rising: for ten epochs, and is above the first one, or in all
+            of fewer, beyond 10⁶ times the first one.
 
     Raises:
         ValueError, TypeError: for data and settings that do not fit; nothing is changed then.
@@ -272,7 +276,8 @@ def _decide(run: Run, gradient_norm: float | None) -> None:
     """Look at the end of an epoch whether to stop."""
     costs, after = run.history["loss"], f"after epoch {run.epoch + 1}"
     cost, first, change = costs[-1], costs[0], abs(costs[-1] - costs[-2]) if len(costs) > 1 else None
-    if not isfinite(cost) or (change is not None and cost > costs[-2] and abs(cost) > 1e6 * abs(first) > 0):
+    risen = len(costs) > _FEW and cost > costs[-2] and cost > _FAR * max(map(abs, costs[:_FEW])) > 0
+    if not isfinite(cost) or risen:
         reason = f"diverged: the cost is {cost:.4g} {after}, {first:.4g} after the first"
         hint = "" if isfinite(cost) else _WHENCE
         warnings.warn(f"{reason}; {_SMALLER}{hint}", DivergenceWarning, stacklevel=4)
@@ -288,7 +293,9 @@ def _decide(run: Run, gradient_norm: float | None) -> None:
 def _at_limit(run: Run) -> None:
     """Say that the limit of epochs is reached, or that the cost was rising all the time before."""
     costs, epochs = run.history["loss"], f"{run.epochs} {'epoch' if run.epochs == 1 else 'epochs'}"
-    if len(costs) > _RISES and costs[-1] > costs[0] and all(a < b for a, b in pairwise(costs[-_RISES - 1 :])):
+    rising = len(costs) > 1 and all(a < b for a, b in pairwise(costs[-_FEW - 1 :]))
+    bound = costs[0] if len(costs) > _FEW else _FAR * abs(costs[0])
+    if rising and costs[-1] > bound != 0:
         reason = f"diverged: the cost has risen from {costs[0]:.4g} to {costs[-1]:.4g} in {epochs}, the limit"
         warnings.warn(f"{reason}; {_SMALLER}", DivergenceWarning, stacklevel=4)
         run.stop(reason)
