@@ -40,9 +40,7 @@ from xnn.settings import number, whole
 __all__ = ["fit"]
 
 _SHUFFLE = 1  # tells the generator of the shuffles from that of the initial weights
-_FEW = (
-    10  # epochs that show how large the cost is, as a start at almost 0 does not; more rises than these are no chance
-)
+_FEW = 10  # epochs that show how large the cost is (a start at almost 0 does not); more rises in a row are no chance
 _FAR = 1e6  # how many times that cost is a divergence
 _SMALLER = "lower the step size (lr), scale the inputs, or clip the gradient (clip_norm=1.0)"
 _WHENCE = "; fit(check_finite=True) looks for NaN in the data, xnn.detect_anomaly() names the layer"
