@@ -36,7 +36,7 @@ def test_the_batch_size_that_is_named_fits(little):
     backend = xnn.get_backend("cupy")
     network = xnn.Network(LAYERS, inputs=32, backend=backend, seed=0)
     x, y = backend.asarray(np.ones((4096, 32)), "float32"), backend.asarray(np.arange(4096) % 10, "int32")
-    little(1 << 19)
+    little(1 << 20)
     settings = {"loss": xnn.CrossEntropy(), "optimizer": xnn.Adam()}
     with pytest.raises(xnn.OutOfMemoryError, match="batch of 4096 examples about 7") as caught:
         network.fit(x, y, batch_size=4096, **settings)

@@ -22,6 +22,7 @@ from xnn.arrays import Array, Backend, get_backend, owner, slices, to_numpy, uni
 from xnn.host import numpy
 from xnn.layers.base import Shape
 from xnn.losses import Loss
+from xnn.memory import GATHERED
 from xnn.settings import number
 
 __all__ = ["ArrayData", "Batch", "IterableData", "chunk", "class_weights", "columns", "moments", "source", "split"]
@@ -30,9 +31,6 @@ __all__ = ["ArrayData", "Batch", "IterableData", "chunk", "class_weights", "colu
 # Examples that are trained on together, on the device: inputs, targets, weights or None.
 Batch: TypeAlias = tuple[Array, Array, Array | None]
 Prepare: TypeAlias = Callable[..., tuple[Array, Array, Array | None]]  # network.prepare with its loss
-
-
-_GATHERED = 1 << 16  # so many numbers of shuffled inputs are brought together at once
 
 
 def chunk(shape: Shape) -> int:
@@ -113,7 +111,7 @@ class ArrayData:
         together = n
         if order is not None:
             order = self._backend.asarray(order)
-            together = size * max(1, _GATHERED // (size * max(1, prod(self._columns[0].shape[1:]))))
+            together = size * max(1, GATHERED // (size * max(1, prod(self._columns[0].shape[1:]))))
         for rows in slices(first, n, together):
             if order is None:
                 yield tuple(None if c is None else c[rows, ...] for c in self._columns)

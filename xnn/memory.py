@@ -3,7 +3,8 @@
 With n examples in a step, s numbers of b bytes in the outputs of all layers for one of them, and P parameters, a
 training step needs about
 
-    2 n s b + 2 P b         outputs and the errors δ of backprop; the gradient, and what an update needs meanwhile
+    2 n s b + 2 P b + 2 G b     outputs and the errors δ of backprop; the gradient, and what an update needs meanwhile;
+                                two times the shuffled inputs that are gathered together for small batches
 
 and a prediction n s b. A backend may need less (CuPy's computes much again instead of keeping it), so the batch size
 that the error names is a careful one.
@@ -20,7 +21,9 @@ from typing import Any
 from xnn.errors import OutOfMemoryError
 from xnn.host import numpy
 
-__all__ = ["advice", "memory_in_words", "room", "size_in_words"]
+__all__ = ["GATHERED", "advice", "memory_in_words", "room", "size_in_words"]
+
+GATHERED = 1 << 16  # so many numbers of shuffled inputs are brought together at once, at most, where a batch has fewer
 
 
 @contextmanager
@@ -53,7 +56,8 @@ def _words(network: Any, examples: int, training: bool, reason: str) -> str:
     if memory is None:
         return f"{said}; a smaller batch_size needs less"
     said += f", and {size_in_words(memory.free)} of {size_in_words(memory.total)} are free"
-    fitting = min((memory.free - 2 * parameters * training) // each, examples - 1)
+    others = 2 * (parameters + GATHERED * itemsize) if training else 0
+    fitting = min((memory.free - others) // each, examples - 1)
     if fitting < 1:
         return f"{said}: not even one example fits; make the network smaller, or free memory on the device"
     return f"{said}: batch_size={1 << (fitting.bit_length() - 1)} would fit"
