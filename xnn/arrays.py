@@ -230,9 +230,9 @@ class Backend:
         return {"version": str(module.__version__), "device": str(self.device)}
 
 
-def comes_with_xnn(equation: Equation) -> bool:
-    """Whether it is known what this equation does: the same each time, and no arithmetic between scalars."""
-    return str(equation.__module__).startswith("xnn.")
+def comes_with_xnn(own: Any) -> bool:
+    """Whether this class or function is one of xnn's, of which it is known what it does: the same each time."""
+    return str(own.__module__).startswith("xnn.")
 
 
 def apart(state: Sequence[Array], new: Sequence[Array]) -> tuple[Array, ...]:

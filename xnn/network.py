@@ -13,6 +13,7 @@ from xnn.arguments import as_dtype, as_layers, as_seed, as_shape
 from xnn.arrays import (
     Array,
     Backend,
+    comes_with_xnn,
     get_backend,
     namespace,
     on_their_device,
@@ -115,7 +116,7 @@ class Network:
         self._drawing = [
             i for i, layer in enumerate(self.layers) if not _changes(layer, True) and _differs(layer, None)
         ]
-        self._own = [i for i, layer in enumerate(self.layers) if not type(layer).__module__.startswith("xnn.")]
+        self._own = [i for i, layer in enumerate(self.layers) if not comes_with_xnn(type(layer))]
         self._buffers: list[dict[str, Array]] = []
         with self.backend.scope():
             θ = self._pack([self.backend.asarray(value, self.dtype) for value in values])
@@ -544,7 +545,7 @@ class Network:
         """
         if not self._repeating[training]:
             return False
-        return all(other is None or type(other).__module__.startswith("xnn.") for other in others)
+        return all(other is None or comes_with_xnn(type(other)) for other in others)
 
     def _penalized(self, θ: Any) -> list[tuple[int, Array]]:
         """The parameters to which penalties apply, with their places in the order."""
@@ -621,7 +622,7 @@ class Network:
 
 def _changes(layer: Layer, training: bool) -> bool:
     """Whether a layer may do something else in every step, but for the numbers of its key."""
-    if not type(layer).__module__.startswith("xnn."):
+    if not comes_with_xnn(type(layer)):
         return True
     return training and _differs(layer, (0, 0))
 

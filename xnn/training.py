@@ -277,9 +277,7 @@ def _decide(run: Run, gradient_norm: float | None) -> None:
     risen = len(costs) > _FEW and cost > costs[-2] and cost > _FAR * max(map(abs, costs[:_FEW])) > 0
     if not isfinite(cost) or risen:
         reason = f"diverged: the cost is {cost:.4g} {after}, {first:.4g} after the first"
-        hint = "" if isfinite(cost) else _WHENCE
-        warnings.warn(f"{reason}; {_SMALLER}{hint}", DivergenceWarning, stacklevel=4)
-        run.stop(reason)
+        _diverged(run, reason, "" if isfinite(cost) else _WHENCE)
     elif run.tol is None:
         return
     elif gradient_norm is not None and gradient_norm < run.tol:
@@ -295,9 +293,14 @@ def _at_limit(run: Run) -> None:
     bound = costs[0] if len(costs) > _FEW else _FAR * abs(costs[0])
     if rising and costs[-1] > bound != 0:
         reason = f"diverged: the cost has risen from {costs[0]:.4g} to {costs[-1]:.4g} in {epochs}, the limit"
-        warnings.warn(f"{reason}; {_SMALLER}", DivergenceWarning, stacklevel=4)
-        run.stop(reason)
+        _diverged(run, reason)
     run.stop(f"iteration limit: {epochs}")
+
+
+def _diverged(run: Run, reason: str, hint: str = "") -> None:
+    """Stop, with a warning where ``fit`` was called."""
+    warnings.warn(f"{reason}; {_SMALLER}{hint}", DivergenceWarning, stacklevel=5)
+    run.stop(reason)
 
 
 def _check(network: Any, optimizer: Any, penalty: Any, stop_on: Any) -> None:
@@ -311,6 +314,7 @@ def _check(network: Any, optimizer: Any, penalty: Any, stop_on: Any) -> None:
 
 
 def _check_once(data: ArrayData | IterableData | None, times: int, what: str) -> None:
+    """Batches that can be gone through once only are an error, before the first epoch, where they are needed again."""
     if isinstance(data, IterableData) and data.once and times > 1:
         raise ValueError(
             f"{what} come from a generator, which is used up after one time through; they are needed "

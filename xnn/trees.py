@@ -58,7 +58,7 @@ def places(tree: Any, name: str) -> list[str]:
     if not is_structure(tree):
         return [name]
     items = enumerate(tree) if isinstance(tree, (list, tuple)) else tree.items()
-    return [place for key, branch in items for place in places(branch, f"{name}[{key!r}]")]
+    return [place for key, branch in items for place in places(branch, _place(name, [key]))]
 
 
 def rebuild(tree: Any, new: Iterable[Any]) -> Any:
