@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from xnn.arrays import Array, Backend, BackendError, Equation, Memory, apart, comes_with_xnn
+from xnn.contract import Array, Backend, BackendError, Equation, Memory, apart, comes_with_xnn
 
 __all__ = ["CupyBackend"]
 

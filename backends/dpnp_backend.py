@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from xnn.arrays import Array, Backend, BackendError
+from xnn.contract import Array, Backend, BackendError
 
 __all__ = ["DpnpBackend"]
 

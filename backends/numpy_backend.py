@@ -10,7 +10,7 @@ from xnn.backends.numpy_memory import empty, keep_freed
 from xnn.backends.numpy_namespace import fast
 from xnn.backends.numpy_plan import Update, write
 
-from xnn.arrays import Array, Backend, BackendError, Equation, Plan, Step
+from xnn.contract import Array, Backend, BackendError, Equation, Plan, Step
 
 __all__ = ["NumpyBackend"]
 

@@ -31,7 +31,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from xnn.backends.numpy_memory import empty
 from xnn.backends.numpy_products import quickest
 
-from xnn.arrays import apart, comes_with_xnn
+from xnn.contract import apart, comes_with_xnn
 
 __all__ = ["Noted", "Unplanned", "Update", "write"]
 

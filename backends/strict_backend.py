@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xnn.arrays import Array, Backend, BackendError
+from xnn.contract import Array, Backend, BackendError
 
 __all__ = ["StrictBackend"]
 

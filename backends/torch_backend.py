@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xnn.arrays import Array, Backend, BackendError, is_writeable
+from xnn.contract import Array, Backend, BackendError, is_writeable
 
 __all__ = ["TorchBackend"]
 

@@ -18,7 +18,7 @@ import numpy as np
 from xnn.backends.cupy_backend import CupyBackend
 
 import xnn
-from xnn.arrays import Backend
+from xnn.contract import Backend
 
 EXAMPLES, INPUTS = 64, 64
 

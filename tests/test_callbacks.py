@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from xnn.arrays import Backend, get_backend
+from xnn.arrays import get_backend
 from xnn.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, ReduceLROnPlateau, as_callback
+from xnn.contract import Backend
 from xnn.history import History
 
 NAN = float("nan")

@@ -9,8 +9,8 @@ import pytest
 
 import xnn
 from xnn import cli
-from xnn.arrays import Backend
 from xnn.cli import info
+from xnn.contract import Backend
 
 
 def xnn_command(*arguments, **environment):

@@ -14,7 +14,7 @@ import pytest
 from references import scaled_error
 
 import xnn
-from xnn.arrays import Backend
+from xnn.contract import Backend
 
 cudacpu = pytest.importorskip("cudacpu", reason="kernels are counted on the emulated device, which is not here")
 if not hasattr(cudacpu, "count"):  # only the sources of it

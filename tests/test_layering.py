@@ -11,14 +11,14 @@ from pathlib import Path
 
 #: Each imports only those before it; a folder counts as one here.
 ORDER = """
-    errors html settings arrays host memory packing atomic checkpoint datasets hashing numerics trees anomaly
+    errors html settings contract arrays host memory packing atomic checkpoint datasets hashing numerics trees anomaly
     autodiff initializers layers architecture parameters backprop losses arguments batches schedules optimizers clipping
     penalties descents minimize metrics meter data evaluation history run callbacks backup progress training summary
     plans network files exchange plot sklearn gpu_report cli __main__ xnn
 """.split()  # noqa: SIM905 -- the order is read as a text
 
 #: What a method hands to a module that comes later, when it is called.
-HANDED_UP = {("network", "files"), ("history", "plot"), ("autodiff", "plot")}
+HANDED_UP = {("contract", "arrays"), ("network", "files"), ("history", "plot"), ("autodiff", "plot")}
 
 LIBRARIES = {"numpy", "cupy", "cupyx", "torch", "jax", "array_api_strict", "dpnp", "ndonnx", "sparse", "dask"}
 
@@ -90,9 +90,9 @@ def test_xnn_names_no_array_library_and_no_backend():
 
 def test_a_backend_knows_the_contract_and_its_library():
     own = [(name, other) for name, other, _ in known(BACKENDS) if other.partition(".")[0] == "xnn"]
-    assert ("xnn.backends.numpy_backend", "xnn.arrays") in own
+    assert ("xnn.backends.numpy_backend", "xnn.contract") in own
     lifted = ("xnn.backends.numpy_recording", "xnn.autodiff.lifting")  # no backend, but a namespace that records
-    assert [pair for pair in own if pair[1] != "xnn.arrays" and pair[1] not in BACKENDS and pair != lifted] == []
+    assert [pair for pair in own if pair[1] != "xnn.contract" and pair[1] not in BACKENDS and pair != lifted] == []
 
 
 def test_importing_xnn_loads_no_optional_library():

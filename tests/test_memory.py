@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xnn
-from xnn.arrays import Memory
+from xnn.contract import Memory
 from xnn.memory import memory_in_words, size_in_words
 
 LAYERS = [xnn.Dense(48), xnn.ReLU(), xnn.Dense(48), xnn.ReLU(), xnn.Dense(10)]

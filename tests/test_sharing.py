@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xnn
-from xnn.arrays import by_dlpack
+from xnn.contract import by_dlpack
 
 
 def made(library, values):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from xnn import initializers, layers, losses, metrics, optimizers, penalties, schedules
 from xnn.anomaly import detect_anomaly
-from xnn.arrays import Backend, BackendError, available_backends, get_backend, set_backend, to_numpy, use_backend
+from xnn.arrays import available_backends, get_backend, set_backend, to_numpy, use_backend
 from xnn.backup import BackupAndRestore
 from xnn.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping, Record, ReduceLROnPlateau
 from xnn.clipping import clip_by_norm, clip_by_value
+from xnn.contract import Backend, BackendError
 from xnn.errors import AnomalyError, DivergenceWarning, FileError, NotFittedError, OutOfMemoryError
 from xnn.files import load
 from xnn.history import History

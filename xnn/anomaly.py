@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.errors import AnomalyError
 
 __all__ = ["detect_anomaly", "detecting", "watch"]

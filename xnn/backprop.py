@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.layers.base import Operation
 
 __all__ = ["Check", "Record", "backprop", "feed_forward"]

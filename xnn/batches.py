@@ -8,7 +8,8 @@ from typing import Any
 import array_api_compat
 
 from xnn.arguments import check_loss
-from xnn.arrays import Array, Backend, by_dlpack, is_writeable, isdtype, namespace, one_library, owner, to_numpy
+from xnn.arrays import isdtype, namespace, one_library, owner, to_numpy
+from xnn.contract import Array, Backend, by_dlpack, is_writeable
 from xnn.layers.base import Shape
 from xnn.losses import Loss
 

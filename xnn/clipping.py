@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from xnn.arrays import Array, Backend, on_their_device
+from xnn.arrays import on_their_device
+from xnn.contract import Array, Backend
 from xnn.settings import number
 from xnn.trees import arrays, rebuild
 

@@ -18,7 +18,8 @@ from typing import Any, TypeAlias
 
 import array_api_compat
 
-from xnn.arrays import Array, Backend, get_backend, owner, slices, to_numpy, unify
+from xnn.arrays import get_backend, owner, to_numpy, unify
+from xnn.contract import Array, Backend, slices
 from xnn.host import numpy
 from xnn.layers.base import Shape
 from xnn.losses import Loss

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from xnn.architecture import build, describe
-from xnn.arrays import Backend
+from xnn.contract import Backend
 from xnn.errors import FileError
 from xnn.layers import LAYERS
 from xnn.layers.base import Layer

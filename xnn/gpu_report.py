@@ -20,7 +20,8 @@ from importlib.metadata import distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from xnn.arrays import Backend, get_backend
+from xnn.arrays import get_backend
+from xnn.contract import Backend
 from xnn.host import generator, numpy
 from xnn.layers import Dense, Dropout, LayerNorm, ReLU, Tanh
 from xnn.losses import CrossEntropy

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.contract import Array
 
 __all__ = ["halves", "hashes", "key_of", "threshold"]
 

@@ -7,7 +7,8 @@ from itertools import groupby
 from math import prod
 from typing import Any, TypeAlias
 
-from xnn.arrays import Array, to_numpy
+from xnn.arrays import to_numpy
+from xnn.contract import Array
 from xnn.host import numpy
 from xnn.metrics import counted, is_mean, resolve
 

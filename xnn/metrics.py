@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeAlias
 
-from xnn.arrays import Array, isdtype, on_their_device, to_numpy, unify
+from xnn.arrays import isdtype, on_their_device, to_numpy, unify
+from xnn.contract import Array
 from xnn.host import ndarray, numpy
 from xnn.losses import MeanAbsoluteError, MeanSquaredError
 

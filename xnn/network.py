@@ -10,21 +10,10 @@ import array_api_compat
 
 from xnn.anomaly import watch
 from xnn.arguments import as_dtype, as_layers, as_seed, as_shape
-from xnn.arrays import (
-    Array,
-    Backend,
-    comes_with_xnn,
-    get_backend,
-    namespace,
-    on_their_device,
-    owner,
-    slices,
-    their_device,
-    to_numpy,
-    unify,
-)
+from xnn.arrays import get_backend, namespace, on_their_device, owner, their_device, to_numpy, unify
 from xnn.backprop import Check, backprop, feed_forward
 from xnn.batches import batch, like, real, shaped
+from xnn.contract import Array, Backend, comes_with_xnn, slices
 from xnn.data import chunk
 from xnn.errors import NotFittedError
 from xnn.evaluation import evaluate

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.contract import Array
 
 __all__ = ["log_softmax", "log_sum_exp", "normal", "sigmoid", "softmax", "softplus"]
 

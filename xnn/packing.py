@@ -9,7 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from xnn.arrays import Array, Backend, owner, to_numpy
+from xnn.arrays import owner, to_numpy
+from xnn.contract import Array, Backend
 from xnn.host import ndarray
 
 __all__ = ["pack", "unpack"]

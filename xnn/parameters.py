@@ -9,7 +9,7 @@ from itertools import accumulate
 from math import prod
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.layers.base import Buffer, Layer, Parameter, Shape
 
 __all__ = ["Layout", "buffers_of", "trace_shapes"]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from xnn.arrays import Array, on_their_device
+from xnn.arrays import on_their_device
+from xnn.contract import Array
 from xnn.settings import settle
 from xnn.trees import arrays, rebuild
 

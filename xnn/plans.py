@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xnn.arrays import Array, Backend, Plan, Step
+from xnn.contract import Array, Backend, Plan, Step
 
 __all__ = ["Task"]
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import array_api_compat
 
-from xnn.arrays import Array, get_backend, isdtype, namespace, owner, to_numpy, unify
+from xnn.arrays import get_backend, isdtype, namespace, owner, to_numpy, unify
+from xnn.contract import Array
 from xnn.host import numpy
 
 __all__ = ["arrays", "is_structure", "leaves", "matching", "places", "rebuild"]

@@ -12,12 +12,12 @@ from typing import Any
 
 from array_api_compat import device
 
-from xnn.arrays import Array
 from xnn.autodiff.linear import GETITEM, SETITEM
 from xnn.autodiff.products import TRANSPOSED
 from xnn.autodiff.rule import is_complex
 from xnn.autodiff.tracing import Derivative, Traced, apply
 from xnn.autodiff.views import is_mutable, plain, relatives
+from xnn.contract import Array
 
 __all__ = ["plain_key", "setitem", "update"]
 

@@ -9,12 +9,13 @@ from typing import Any
 from array_api_compat import device
 
 from xnn import trees
-from xnn.arrays import Array, namespace, on_their_device, to_numpy
+from xnn.arrays import namespace, on_their_device, to_numpy
 from xnn.autodiff.lifting import answering
 from xnn.autodiff.modes import jvp, vjp
 from xnn.autodiff.rule import is_complex
 from xnn.autodiff.tape import floats
 from xnn.autodiff.tracing import raw
+from xnn.contract import Array
 from xnn.host import generator, numpy
 
 __all__ = ["check_gradients"]

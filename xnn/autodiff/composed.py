@@ -12,11 +12,11 @@ from typing import Any
 from array_api_compat import device
 from array_api_compat import device as array_device
 
-from xnn.arrays import Array
 from xnn.autodiff import elementwise
 from xnn.autodiff.linear import axes_of
 from xnn.autodiff.rule import conj, is_complex
 from xnn.autodiff.tracing import raw
+from xnn.contract import Array
 
 __all__ = ["COMPOSED", "gather", "root", "squares"]
 

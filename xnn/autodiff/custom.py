@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from xnn import trees
-from xnn.arrays import Array
 from xnn.autodiff.lifting import answering
 from xnn.autodiff.modes import jvp as forward
 from xnn.autodiff.modes import vjp as reverse
 from xnn.autodiff.rule import Rule, Tangents
 from xnn.autodiff.tape import zeros
 from xnn.autodiff.tracing import Derivative, Traced, apply, raw
+from xnn.contract import Array
 
 __all__ = ["checkpoint", "custom", "stop_gradient"]
 

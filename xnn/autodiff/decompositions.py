@@ -16,9 +16,9 @@ from typing import Any
 
 from array_api_compat import device
 
-from xnn.arrays import Array
 from xnn.autodiff.rule import Rule, Tangents, cast, conj, is_complex
 from xnn.autodiff.tracing import Derivative
+from xnn.contract import Array
 
 __all__ = ["DECOMPOSITIONS", "H", "MatrixRule", "eye", "svdvals"]
 

@@ -12,8 +12,8 @@ import cmath
 import math
 from typing import Any
 
-from xnn.arrays import Array
 from xnn.autodiff.rule import Elementwise, Tangents, is_complex, reduce_to
+from xnn.contract import Array
 
 __all__ = ["CONSTANT", "ELEMENTWISE", "sign"]
 

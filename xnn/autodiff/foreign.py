@@ -11,9 +11,9 @@ import math
 from functools import cache
 from typing import Any
 
-from xnn.arrays import Array
 from xnn.autodiff.numpy_functions import FUNCTIONS
 from xnn.autodiff.tracing import Derivative, Traced
+from xnn.contract import Array
 from xnn.host import numpy
 
 __all__ = ["function", "ufunc"]

@@ -14,8 +14,8 @@ from typing import Any
 
 from array_api_compat import device
 
-from xnn.arrays import Array
 from xnn.autodiff.rule import Linear, cast
+from xnn.contract import Array
 
 __all__ = ["FOURIER"]
 

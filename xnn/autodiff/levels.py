@@ -6,9 +6,9 @@ from collections.abc import Callable
 from math import comb
 from typing import Any
 
-from xnn.arrays import Array
 from xnn.autodiff.rule import Rule, Shapes, fit
 from xnn.autodiff.tracing import NO_OPTIONS, Level, Traced, apply, still
+from xnn.contract import Array
 
 __all__ = ["Forward", "Reverse"]
 

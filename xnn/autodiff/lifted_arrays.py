@@ -13,10 +13,11 @@ from typing import Any
 
 from array_api_compat import device, to_device
 
-from xnn.arrays import Array, owner
+from xnn.arrays import owner
 from xnn.autodiff.recording import VIEWS
 from xnn.autodiff.tracing import Traced, raw
 from xnn.autodiff.views import ArrayObject, is_mutable, relate
+from xnn.contract import Array
 from xnn.host import numpy
 
 __all__ = ["Lifted", "lifted_function", "unwrap"]

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import namedtuple
 from typing import Any
 
-from xnn.arrays import Array
 from xnn.autodiff.composed import COMPOSED, root, squares
 from xnn.autodiff.decompositions import DECOMPOSITIONS, H, MatrixRule, eye, svdvals
 from xnn.autodiff.rule import Rule, Tangents, is_complex, reduce_to
 from xnn.autodiff.tracing import apply, raw
+from xnn.contract import Array
 
 __all__ = ["LINALG", "LINALG_COMPOSED"]
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from array_api_compat import device
 
-from xnn.arrays import Array
 from xnn.autodiff.rule import Linear, Rule, Tangents, cast, conj, is_complex, reduce_to
 from xnn.autodiff.tracing import apply, raw
+from xnn.contract import Array
 
 __all__ = ["GETITEM", "LINEAR", "SELECT", "SETITEM", "axes_of"]
 

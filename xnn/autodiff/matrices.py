@@ -9,12 +9,13 @@ from typing import Any
 from array_api_compat import device
 
 from xnn import trees
-from xnn.arrays import Array, namespace, on_their_device
+from xnn.arrays import namespace, on_their_device
 from xnn.autodiff.modes import grad, jvp
 from xnn.autodiff.recording import recording
 from xnn.autodiff.rule import is_complex
 from xnn.autodiff.tape import Tape, zeros
 from xnn.autodiff.tracing import raw
+from xnn.contract import Array
 
 __all__ = ["hessian", "hvp", "jacobian"]
 

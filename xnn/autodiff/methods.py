@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.host import numpy
 
 __all__ = ["Methods"]

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from xnn import trees
-from xnn.arrays import Array, on_their_device, their_device
+from xnn.arrays import on_their_device, their_device
 from xnn.autodiff.levels import Forward
 from xnn.autodiff.lifting import answering
 from xnn.autodiff.recording import recording
@@ -32,6 +32,7 @@ from xnn.autodiff.rule import is_complex
 from xnn.autodiff.tape import Tape, floats, like, ones, results, zeros
 from xnn.autodiff.tracing import Traced
 from xnn.autodiff.watching import forward_level
+from xnn.contract import Array
 
 __all__ = ["derivative", "derivatives", "grad", "jvp", "linearize", "value_and_grad", "vjp"]
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from array_api_compat import device
 
-from xnn.arrays import Array
 from xnn.autodiff.linear import axes_of
 from xnn.autodiff.numpy_samples import OF_SAMPLES
 from xnn.autodiff.rule import conj
 from xnn.autodiff.tracing import Derivative, Traced, raw
+from xnn.contract import Array
 from xnn.host import numpy
 
 __all__ = ["FUNCTIONS"]

@@ -12,9 +12,9 @@ from typing import Any
 
 from array_api_compat import device
 
-from xnn.arrays import Array
 from xnn.autodiff.rule import is_complex
 from xnn.autodiff.tracing import Derivative, Traced, raw
+from xnn.contract import Array
 from xnn.host import numpy
 
 __all__ = ["OF_SAMPLES"]

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from xnn.arrays import Array
 from xnn.autodiff.levels import Reverse
 from xnn.autodiff.rule import Rule
 from xnn.autodiff.tracing import Traced, innermost, unmarked
+from xnn.contract import Array
 
 __all__ = ["cost", "operate"]
 

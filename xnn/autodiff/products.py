@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from xnn.arrays import Array
 from xnn.autodiff.rule import Linear, Rule, Tangents, cast, conj, is_complex, reduce_to
+from xnn.contract import Array
 
 __all__ = ["MATMUL", "TRANSPOSED"]
 

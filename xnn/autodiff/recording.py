@@ -15,7 +15,6 @@ from typing import Any
 
 from array_api_compat import device
 
-from xnn.arrays import Array
 from xnn.autodiff import changes, foreign
 from xnn.autodiff.composed import COMPOSED, gather
 from xnn.autodiff.elementwise import CONSTANT, ELEMENTWISE
@@ -26,6 +25,7 @@ from xnn.autodiff.products import MATMUL
 from xnn.autodiff.rule import Elementwise, Rule
 from xnn.autodiff.tracing import Derivative, Traced, apply, one, raw, still, two
 from xnn.autodiff.views import ArrayObject, is_mutable, relate
+from xnn.contract import Array
 
 __all__ = ["VIEWS", "Recording", "recording"]
 

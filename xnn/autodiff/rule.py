@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 from array_api_compat import device
 
-from xnn.arrays import Array
+from xnn.contract import Array
 
 __all__ = ["Elementwise", "Linear", "Rule", "Shape", "Shapes", "cast", "conj", "fit", "is_complex", "reduce_to"]
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xnn.arrays import Array, to_numpy
+from xnn.arrays import to_numpy
 from xnn.autodiff.rule import fit
 from xnn.autodiff.tape import Tape, ones
 from xnn.autodiff.tracing import raw
+from xnn.contract import Array
 from xnn.host import numpy
 from xnn.html import html_table
 

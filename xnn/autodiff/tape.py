@@ -8,10 +8,11 @@ from typing import Any
 from array_api_compat import device
 
 from xnn import trees
-from xnn.arrays import Array, get_backend, isdtype, namespace, owner, to_numpy
+from xnn.arrays import get_backend, isdtype, namespace, owner, to_numpy
 from xnn.autodiff.recording import recording
 from xnn.autodiff.tracing import Traced, raw, still
 from xnn.autodiff.watching import reverse_level
+from xnn.contract import Array
 
 __all__ = ["Tape", "floats", "like", "ones", "results", "zeros"]
 

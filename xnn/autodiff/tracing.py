@@ -24,12 +24,13 @@ from typing import Any, NoReturn
 
 from array_api_compat import device
 
-from xnn.arrays import Array, isdtype, namespace
+from xnn.arrays import isdtype, namespace
 from xnn.autodiff.elementwise import ELEMENTWISE
 from xnn.autodiff.methods import Methods
 from xnn.autodiff.products import MATMUL, TRANSPOSED
 from xnn.autodiff.rule import Rule, is_complex
 from xnn.autodiff.views import ArrayObject, relate
+from xnn.contract import Array
 
 __all__ = ["NO_OPTIONS", "Derivative", "Level", "Traced", "apply", "innermost", "one", "raw", "two", "unmarked"]
 

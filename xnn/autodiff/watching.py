@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from xnn.anomaly import detecting
-from xnn.arrays import Array, namespace
+from xnn.arrays import namespace
 from xnn.autodiff.levels import Forward, Reverse
 from xnn.autodiff.rule import Rule
 from xnn.autodiff.tracing import Traced, raw
+from xnn.contract import Array
 from xnn.errors import AnomalyError
 
 __all__ = ["forward_level", "reverse_level"]

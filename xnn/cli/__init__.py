@@ -10,10 +10,10 @@ import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from xnn.arrays import BackendError
 from xnn.cli import bench, evaluate, gpu_report, info, predict, train
 from xnn.cli.options import Parser
 from xnn.cli.words import one_line, version
+from xnn.contract import BackendError
 from xnn.errors import FileError
 
 __all__ = ["main"]

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from xnn.arrays import Backend, available_backends, get_backend
+from xnn.arrays import available_backends, get_backend
 from xnn.cli.options import Parser, names, real
 from xnn.cli.words import table
+from xnn.contract import Backend
 from xnn.host import generator, ndarray
 from xnn.layers import Dense, ReLU
 from xnn.losses import CrossEntropy

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from xnn.arrays import BackendError
 from xnn.cli.options import Parser
+from xnn.contract import BackendError
 
 __all__ = ["ABOUT", "EXAMPLES", "USAGE", "arguments", "run"]
 

@@ -8,9 +8,10 @@ import platform
 import sys
 import textwrap
 
-from xnn.arrays import Backend, BackendError, available_backends, get_backend
+from xnn.arrays import available_backends, get_backend
 from xnn.cli.options import Parser
 from xnn.cli.words import table, version, width
+from xnn.contract import Backend, BackendError
 
 __all__ = ["ABOUT", "EXAMPLES", "USAGE", "arguments", "run"]
 

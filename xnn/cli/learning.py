@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 
 from xnn import losses, optimizers
-from xnn.arrays import Backend
 from xnn.callbacks import EarlyStopping
 from xnn.cli.model import precision, rescale, stack
 from xnn.cli.rows import Rows
 from xnn.cli.words import number_of
+from xnn.contract import Backend
 from xnn.history import History
 from xnn.host import numpy
 from xnn.network import Network

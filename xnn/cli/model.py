@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xnn.arrays import Backend
+from xnn.contract import Backend
 from xnn.datasets.encoding import Encoding
 from xnn.errors import FileError
 from xnn.files import load

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from xnn.arrays import Backend, get_backend
+from xnn.arrays import get_backend
+from xnn.contract import Backend
 from xnn.datasets.files import read_table
 from xnn.datasets.table import Table
 from xnn.settings import number, whole

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xnn import layers as ours
-from xnn.arrays import Backend
+from xnn.contract import Backend
 from xnn.errors import FileError
 from xnn.exchange.need import check_fitted, need, set_arrays
 from xnn.host import ndarray, numpy

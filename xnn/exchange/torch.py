@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from xnn import layers as ours
-from xnn.arrays import Backend
+from xnn.contract import Backend
 from xnn.exchange.need import check_fitted, need, set_arrays
 from xnn.layers.base import Layer, Shape
 from xnn.network import Network

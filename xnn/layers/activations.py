@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.initializers import Constant
 from xnn.layers.base import Layer, Parameter, Shape
 from xnn.numerics import log_softmax, normal, sigmoid, softmax

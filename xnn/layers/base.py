@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.hashing import halves, key_of
 
 __all__ = ["Buffer", "Initializer", "Key", "Layer", "Operation", "Parameter", "Shape"]

@@ -6,7 +6,7 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.initializers import Uniform, resolve
 from xnn.layers.base import Initializer, Layer, Parameter, Shape
 from xnn.settings import whole

@@ -9,7 +9,7 @@ from typing import Any
 
 from array_api_compat import device
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.hashing import hashes, threshold
 from xnn.layers.base import Key, Layer, Operation
 from xnn.settings import settle

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.layers.base import Buffer, Key, Layer, Operation, Parameter, Shape
 from xnn.settings import settle
 

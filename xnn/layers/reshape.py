@@ -7,7 +7,7 @@ import operator
 from dataclasses import dataclass
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.layers.base import Layer, Shape
 
 __all__ = ["Flatten", "Reshape"]

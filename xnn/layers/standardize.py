@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from xnn.arrays import Array, to_numpy
+from xnn.arrays import to_numpy
+from xnn.contract import Array
 from xnn.errors import NotFittedError
 from xnn.host import numpy
 from xnn.layers.base import Buffer, Layer, Operation, Shape

@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 
 import array_api_compat
 
-from xnn.arrays import Array, Backend, isdtype, namespace, on_their_device, owner, to_numpy, unify
+from xnn.arrays import isdtype, namespace, on_their_device, owner, to_numpy, unify
+from xnn.contract import Array, Backend
 from xnn.host import ndarray
 
 __all__ = ["Elementwise", "Loss"]

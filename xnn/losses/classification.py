@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import array_api_compat
 
-from xnn.arrays import Array, isdtype, to_numpy
+from xnn.arrays import isdtype, to_numpy
+from xnn.contract import Array
 from xnn.losses.base import Elementwise, Loss, check_examples, column, nonzero
 from xnn.numerics import sigmoid
 from xnn.settings import number, settle, whole

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import log, pi
 from typing import Any, ClassVar
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.losses.base import Elementwise
 from xnn.settings import settle
 

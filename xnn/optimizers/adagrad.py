@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.optimizers.base import Optimizer, Rule, coupled
 from xnn.optimizers.rmsprop import mean_square
 from xnn.schedules import Schedule

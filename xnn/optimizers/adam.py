@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.optimizers.base import Optimizer, Rule, coupled, decoupled
 from xnn.schedules import Schedule
 from xnn.settings import settle

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 import array_api_compat
 
-from xnn.arrays import Array, Backend, Equation, apart, on_their_device
+from xnn.arrays import on_their_device
+from xnn.contract import Array, Backend, Equation, apart
 from xnn.schedules import Schedule
 from xnn.settings import number
 from xnn.trees import arrays, matching, rebuild

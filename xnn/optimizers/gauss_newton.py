@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import array_api_compat
 
-from xnn.arrays import Array, to_numpy
+from xnn.arrays import to_numpy
+from xnn.contract import Array
 from xnn.optimizers.base import State
 from xnn.optimizers.solver import Point, Problem, Solver
 from xnn.schedules import Schedule

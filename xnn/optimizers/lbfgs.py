@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.optimizers.base import State
 from xnn.optimizers.solver import Point, Problem, Solver, search
 from xnn.schedules import Schedule

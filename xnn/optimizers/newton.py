@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, ClassVar
 
-from xnn.arrays import Array, to_numpy
+from xnn.arrays import to_numpy
+from xnn.contract import Array
 from xnn.optimizers.base import State
 from xnn.optimizers.solver import Point, Problem, Solver, search
 from xnn.schedules import Schedule

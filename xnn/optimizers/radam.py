@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from xnn.arrays import Array, Equation
+from xnn.contract import Array, Equation
 from xnn.optimizers.adam import adam, moments, weights
 from xnn.optimizers.base import Optimizer, Rule, coupled, decoupled
 from xnn.schedules import Schedule

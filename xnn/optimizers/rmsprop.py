@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xnn.arrays import Array, Equation
+from xnn.contract import Array, Equation
 from xnn.optimizers.base import Optimizer, Rule, coupled
 from xnn.schedules import Schedule
 from xnn.settings import settle

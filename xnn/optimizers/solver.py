@@ -13,7 +13,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import array_api_compat
 
-from xnn.arrays import Array, Backend, on_their_device, to_numpy
+from xnn.arrays import on_their_device, to_numpy
+from xnn.contract import Array, Backend
 from xnn.optimizers.base import Descent, State
 from xnn.optimizers.line_search import Trial, strong_wolfe
 from xnn.trees import arrays, leaves, matching, rebuild

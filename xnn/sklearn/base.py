@@ -14,7 +14,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from xnn.arrays import Array, Backend, get_backend, namespace, owner, to_numpy
+from xnn.arrays import get_backend, namespace, owner, to_numpy
+from xnn.contract import Array, Backend
 from xnn.host import ndarray, numpy
 from xnn.layers import Dense, Layer
 from xnn.losses import Loss

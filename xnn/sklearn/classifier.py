@@ -15,7 +15,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
-from xnn.arrays import Array, namespace, to_numpy
+from xnn.arrays import namespace, to_numpy
+from xnn.contract import Array
 from xnn.host import ndarray, numpy
 from xnn.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from xnn.numerics import sigmoid, softmax

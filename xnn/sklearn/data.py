@@ -9,7 +9,8 @@ from typing import Any
 import array_api_compat
 from scipy import sparse
 
-from xnn.arrays import Array, namespace, owner, slices, to_numpy
+from xnn.arrays import namespace, owner, to_numpy
+from xnn.contract import Array, slices
 from xnn.data import ArrayData, Batch, chunk, source
 from xnn.host import ndarray, numpy
 from xnn.losses import Loss

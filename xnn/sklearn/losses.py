@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.losses import BinaryCrossEntropy, PoissonNLL, SquaredError
 
 __all__ = ["BinaryLogLoss", "HalfPoissonDeviance", "HalfSquaredError"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any
 
-from xnn.arrays import Array
+from xnn.contract import Array
 from xnn.optimizers import Adam, Optimizer
 from xnn.optimizers.adam import adam
 from xnn.optimizers.base import Rule, State

@@ -11,7 +11,8 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
-from xnn.arrays import Array, namespace, to_numpy
+from xnn.arrays import namespace, to_numpy
+from xnn.contract import Array
 from xnn.host import numpy
 from xnn.losses import BinaryCrossEntropy, CrossEntropy, Hinge, Loss, PoissonNLL
 from xnn.sklearn.base import MLP, floats, keep, weights_of
