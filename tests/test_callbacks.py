@@ -265,37 +265,12 @@ def test_wrong_mode():
         EarlyStopping(mode="maximum")
 
 
-def test_early_stopping_against_keras():
-    """The same epochs and the same best epoch on random values, NaN among them."""
-    rng = np.random.default_rng(3)
-    for _ in range(300):
-        script = np.round(rng.uniform(0, 1, 12), 1)
-        script[rng.uniform(size=12) < 0.1] = NAN
-        settings = {
-            "min_delta": float(rng.choice([0.0, 0.15])),
-            "patience": int(rng.integers(0, 5)),
-            "mode": str(rng.choice(["min", "max"])),
-            "baseline": [None, 0.45][rng.integers(2)],
-        }
-        stopper = EarlyStopping(**settings)
-        run = train([stopper], list(script))
-        assert (len(run.history), stopper.best_epoch) == keras_early_stopping(script, **settings)
-
-
-def keras_early_stopping(script, min_delta, patience, mode, baseline):
-    """The rule that Keras 3 documents, once more: (epochs run, best epoch)."""
-    better = (lambda a, b: a - min_delta > b) if mode == "max" else (lambda a, b: a + min_delta < b)
-    best, best_epoch, wait = -math.inf if mode == "max" else math.inf, 0, 0
-    for epoch, value in enumerate(script, 1):
-        wait += 1
-        if better(value, best):
-            best, best_epoch = value, epoch
-            if baseline is None or better(value, baseline):
-                wait = 0
-            continue
-        if wait >= patience and epoch > 1:
-            return epoch, best_epoch
-    return len(script), best_epoch
+def test_the_first_epochs_may_be_passed_over():
+    stopper = EarlyStopping(patience=2, start_from_epoch=3)
+    run = train([stopper], [0, 0, 0, 5, 4, 6, 7, 1])
+    assert (len(run.history), stopper.best, stopper.best_epoch, run.network.θ) == (7, 4, 5, 5)
+    run = train([stopper], [0, 1, 2])
+    assert (stopper.best_epoch, run.network.θ, run.history.stop_reason) == (0, 3, "epoch limit: 3 epochs")
 
 
 # -- ReduceLROnPlateau ---------------------------------------------------------------------------------------------
@@ -365,6 +340,7 @@ def test_settings_of_callbacks_are_checked():
     for make, error in (
         (lambda: EarlyStopping(patience=-1), ValueError),
         (lambda: EarlyStopping(patience=1.5), TypeError),
+        (lambda: EarlyStopping(start_from_epoch=-1), ValueError),
         (lambda: EarlyStopping(min_delta="x"), TypeError),
         (lambda: EarlyStopping(baseline="x"), TypeError),
         (lambda: EarlyStopping(None), TypeError),

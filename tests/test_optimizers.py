@@ -48,9 +48,11 @@ VARIANTS = [
     Adam(),
     Adam(lr=0.1, betas=(0.5, 0.7), eps=1e-3, weight_decay=0.1),
     Adam(betas=(0.0, 0.0)),
+    Adam(lr=0.1, betas=(0.5, 0.7), weight_decay=0.1, amsgrad=True),
     AdamW(),
     AdamW(lr=0.1, weight_decay=0.3),
     AdamW(weight_decay=0.0),
+    AdamW(amsgrad=True),
     Adamax(),
     Adamax(lr=0.1, betas=(0.5, 0.7), eps=1e-3, weight_decay=0.1),
     NAdam(),
@@ -480,7 +482,7 @@ def test_rprop_sees_signs_where_products_underflow():
 
 def test_settings_become_python_floats():
     optimizer = Adam(lr=np.float64(0.5), betas=[np.float32(0.5), 0], eps=1)
-    assert vars(optimizer) == {"lr": 0.5, "betas": (0.5, 0.0), "eps": 1.0, "weight_decay": 0.0}
+    assert vars(optimizer) == {"lr": 0.5, "betas": (0.5, 0.0), "eps": 1.0, "weight_decay": 0.0, "amsgrad": False}
     assert all(type(x) is float for x in (optimizer.lr, *optimizer.betas, optimizer.eps))
     with pytest.raises(FrozenInstanceError):
         optimizer.lr = 1.0

@@ -42,7 +42,8 @@ class EarlyStopping(Callback):
     An epoch improves when the value is better than the best one by more than ``min_delta``; NaN never
     is. ``baseline`` is a value to beat as well: until it is beaten, an improvement does not start the
     count of epochs anew. ``mode`` is ``"min"``, ``"max"``, or ``"auto"``: names with acc, auc, r2,
-    f1, precision or recall in them are better when larger, all others when smaller.
+    f1, precision or recall in them are better when larger, all others when smaller. The first
+    ``start_from_epoch`` epochs are passed over, as if they had not been.
 
     With ``restore_best`` the weights of the best epoch come back at the end of the run, however it
     ends, and the stop reason says so. ``best`` is the best value (NaN: none yet) and ``best_epoch``
@@ -61,13 +62,15 @@ class EarlyStopping(Callback):
     mode: str = "auto"
     baseline: float | None = None
     restore_best: bool = True
+    start_from_epoch: int = 0
     best: float = field(default=math.nan, init=False, repr=False)
     best_epoch: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._sign = _sign("EarlyStopping", self.monitor, self.mode)
         settle(self, min_delta="[0, inf)", **({} if self.baseline is None else {"baseline": "(-inf, inf)"}))
-        self.patience = whole("EarlyStopping: patience", self.patience, 0)
+        for name in ("patience", "start_from_epoch"):
+            setattr(self, name, whole(f"EarlyStopping: {name}", getattr(self, name), 0))
         self._forget()
 
     def _forget(self) -> None:
@@ -84,6 +87,8 @@ class EarlyStopping(Callback):
 
     def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """Keep the weights of a better epoch; stop when the patience is spent."""
+        if run.epoch < self.start_from_epoch:
+            return
         value = float(logs[self.monitor])
         self._wait += 1
         if self._beats(value, self.best if self.best_epoch else -self._sign * math.inf):

@@ -146,6 +146,14 @@ def test_limits_far_from_zero(backend, layer, left, right, dtype):
         assert scaled_error(gradient, [-11000.0]) <= tolerance
 
 
+@pytest.mark.parametrize("α", [0.0, 0.3, 2.5, -0.5])
+def test_leaky_relu_at_infinity(backend, α):
+    expected = by_torch("leaky_relu", {"negative_slope": α}, np.array([[math.inf, -1e4]]), np.ones((1, 2)))
+    found = run(backend, LeakyReLU(α), np.array([[math.inf, -1e4]]), np.ones((1, 2)))
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_limits_of_the_normalizations(backend, dtype):
     x, δ = np.array([[1000.0, -1000.0, 0.0], [1e4, 1e4, -1e4]]), np.array([[1.0, 2.0, 3.0], [1.0, 3.0, 5.0]])

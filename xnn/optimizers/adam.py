@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from xnn.contract import Array
+from xnn.contract import Array, Equation
 from xnn.optimizers.base import Optimizer, Rule, coupled, decoupled
 from xnn.schedules import Schedule
 from xnn.settings import settle
@@ -38,24 +38,32 @@ class Adam(Optimizer):
         betas: (β₁, β₂).
         eps: ε.
         weight_decay: λ, which adds λθ to g.
+        amsgrad: u ← max(u, v), the largest v so far, takes the place of v in v̂, so that no step size grows again
+            (Reddi, Kale & Kumar, 2018, algorithm 2, with PyTorch's 1−β₂ᵗ).
     """
 
     lr: float | Schedule = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
+    amsgrad: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         settle(self, betas="[0, 1)", eps="[0, inf)", weight_decay="[0, inf)")
 
     def buffers(self) -> dict[str, float]:
-        """m and v."""
-        return {"m": 0.0, "v": 0.0}
+        """m and v, and u for amsgrad."""
+        return {"m": 0.0, "v": 0.0, **({"u": 0.0} if self.amsgrad else {})}
+
+    @property
+    def equation(self) -> Equation:
+        """The equation above, without λ."""
+        return amsgrad if self.amsgrad else adam
 
     def rule(self, numbers: Mapping[str, Any], η: float) -> Rule:
         """The equation above, with λθ added to g."""
-        return coupled(self.weight_decay, adam, self.scalars(numbers["step"], η))
+        return coupled(self.weight_decay, self.equation, self.scalars(numbers["step"], η))
 
     def scalars(self, t: int, η: float) -> dict[str, float]:
         """The scalars of ``adam`` in update t."""
@@ -83,12 +91,26 @@ def adam(
 ) -> tuple[Array, ...]:
     """m ← β₁m + g, v ← β₂v + g², θ ← θ − αm / (√v + ε)."""
     m, v = moments(m, v, g, β1, β2)
+    return downhill(xp, θ, m, v, α, ε), m, v
+
+
+def amsgrad(
+    xp: Any, θ: Array, g: Array, m: Array, v: Array, u: Array, *, α: float, β1: float, β2: float, ε: float
+) -> tuple[Array, ...]:
+    """m ← β₁m + g, v ← β₂v + g², u ← max(u, v), θ ← θ − αm / (√u + ε): all of v and u lack the same factor."""
+    m, v = moments(m, v, g, β1, β2)
+    u = xp.maximum(u, v)
+    return downhill(xp, θ, m, u, α, ε), m, v, u
+
+
+def downhill(xp: Any, θ: Array, m: Array, v: Array, α: float, ε: float) -> Array:
+    """θ ← θ − αm / (√v + ε)."""
     d = xp.sqrt(v)
     d += ε
     d = m / d
     d *= α
     θ -= d
-    return θ, m, v
+    return θ
 
 
 @dataclass(frozen=True)
@@ -104,7 +126,7 @@ class AdamW(Adam):
 
     def rule(self, numbers: Mapping[str, Any], η: float) -> Rule:
         """θ shrinks first."""
-        return decoupled(self.weight_decay, η, adam, self.scalars(numbers["step"], η))
+        return decoupled(self.weight_decay, η, self.equation, self.scalars(numbers["step"], η))
 
 
 @dataclass(frozen=True)
