@@ -32,6 +32,7 @@ __all__ = [
     "their_device",
     "to_numpy",
     "unify",
+    "unmasked",
     "use_backend",
 ]
 
@@ -177,13 +178,7 @@ def to_numpy(x: Any, name: str = "") -> Any:
     if kind is not None:
         return kind.to_numpy(x)
     where = f"{name}: " if name else ""
-    if has_mask(x):
-        if (masked := int(x.mask.sum())) > 0:
-            raise ValueError(
-                f"{where}{masked} of the values are masked, and the mask would be lost; put numbers in their place, "
-                "x.filled(0.0), or leave their rows out"
-            )
-        x = x.data
+    x = unmasked(x, name)
     try:
         array = get_backend("numpy").xp.asarray(x)
     except ValueError as error:
@@ -198,6 +193,18 @@ def to_numpy(x: Any, name: str = "") -> Any:
             hint = "; if all in it are numbers: x.astype('float64')"
         raise TypeError(f"{where}expected numbers in an array or in nested lists; got {_describe(x)}{hint}")
     return array
+
+
+def unmasked(x: Any, name: str = "") -> Any:
+    """x itself, or what lies below the mask of a masked array that masks nothing; ValueError where it does."""
+    if not has_mask(x):
+        return x
+    if (masked := int(x.mask.sum())) > 0:
+        raise ValueError(
+            f"{name}{': ' if name else ''}{masked} of the values are masked, and the mask would be lost; put numbers "
+            "in their place, x.filled(0.0), or leave their rows out"
+        )
+    return x.data
 
 
 _P = ParamSpec("_P")

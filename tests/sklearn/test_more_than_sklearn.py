@@ -268,6 +268,7 @@ def test_parameters_that_change_between_fits_take_effect():
     assert (model.predict(X) == before).mean() > 0.8
     network = model.network_
     assert model.partial_fit(X, Y).network_ is network
+    assert model.set_params(backend=None).partial_fit(X, Y).network_.backend.name == "numpy"
     model.set_params(batch_norm=False).partial_fit(X, Y)
     assert len(model.network_.layers) == 4
 
@@ -301,6 +302,16 @@ def test_units_are_whole_numbers():
             MLPClassifier(sizes).fit(X, Y)
     for sizes in (np.asarray([3, 2]), np.int64(3)):
         MLPClassifier(sizes, max_iter=1).fit(X, Y)
+
+
+def test_masks_are_refused():
+    masked, none = np.ma.masked_greater(X, X.max() - 1e-9), np.ma.masked_array(X)
+    model = MLPRegressor(**QUICK)
+    for x, y, w in ((masked, X[:, 0], None), (X, masked, None), (X, X[:, 0], np.ma.masked_equal(Y, 0))):
+        with pytest.raises(ValueError, match=r"^(X|y|sample_weight): .* of the values are masked"):
+            model.fit(x, y, w)
+    with pytest.raises(ValueError, match="X: 1 of the values are masked"):
+        model.fit(none, none[:, 0]).predict(masked)
 
 
 def test_other_errors():

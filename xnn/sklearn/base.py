@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from xnn.arrays import get_backend, namespace, owner, to_numpy
+from xnn.arrays import get_backend, namespace, owner, to_numpy, unmasked
 from xnn.contract import Array, Backend
 from xnn.host import ndarray, numpy
 from xnn.layers import Dense, Layer
@@ -104,6 +104,8 @@ class MLP(BaseEstimator):
         hidden = [int(units) for units in hidden]
         if any(units <= 0 for units in hidden):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
+        X, y = unmasked(X, "X"), unmasked(y, "y")
+        sample_weight = unmasked(sample_weight, "sample_weight")
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y, weights = self._validate(X, self._local(y), self._local(sample_weight), incremental, first)
         self.n_outputs_ = y.shape[1]
@@ -175,8 +177,7 @@ class MLP(BaseEstimator):
         What the solver remembers is of the old one; what layers have learned that stay in their place goes on.
         """
         old = self.network_
-        moved = self.backend is not None and str(get_backend(self.backend)) != str(old.backend)
-        if old.layers == tuple(self._stack()) and not moved:
+        if old.layers == tuple(self._stack()) and str(self._backend()) == str(old.backend):
             return
         del self.network_
         if hasattr(self, "_optimizer"):
@@ -190,6 +191,10 @@ class MLP(BaseEstimator):
         new.set_parameters(parameters)
         new.set_buffers(buffers)
 
+    def _backend(self) -> Backend:
+        """The one that is asked for, or that of X."""
+        return get_backend(getattr(self, "_place", None) if self.backend is None else self.backend)
+
     def _stack(self) -> Iterator[Layer]:
         """The layers that the parameters of the estimator and the shapes of ``coefs_`` say."""
         *hidden, outputs = (int(coef.shape[1]) for coef in self.coefs_)
@@ -201,7 +206,7 @@ class MLP(BaseEstimator):
         return Network(
             self._stack(),
             inputs=int(self.coefs_[0].shape[0]),
-            backend=getattr(self, "_place", None) if self.backend is None else self.backend,
+            backend=self._backend(),
             dtype=str(self.coefs_[0].dtype).rpartition(".")[2],
             seed=int(self._random_state.randint(2**31 - 1)) if self.dropout else 0,
         )
@@ -232,7 +237,7 @@ class MLP(BaseEstimator):
                 f"Inputs passed to {type(self).__name__}.{method}() must use the same namespace and the same device as "
                 f"those passed to fit(): {self._place or 'numpy'}; got {place(X) or 'numpy'}. Convert them first"
             )
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        X = validate_data(self, unmasked(X, "X"), accept_sparse=["csr", "csc"], reset=False)
         return outputs(self._current(), X)
 
     def _loss_grad_lbfgs(self, packed: Any, X: Any, y: Any, sample_weight: Any = None, *_: Any) -> tuple[float, Any]:
