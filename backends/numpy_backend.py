@@ -8,7 +8,8 @@ from typing import Any
 import numpy
 from xnn.backends.numpy_memory import empty, keep_freed
 from xnn.backends.numpy_namespace import fast
-from xnn.backends.numpy_plan import Update, write
+from xnn.backends.numpy_plan import write
+from xnn.backends.numpy_update import Update
 
 from xnn.contract import Array, Backend, BackendError, Equation, Plan, Step
 

@@ -27,7 +27,7 @@ NETWORKS = {
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_calls_and_bytes_of_a_step(name, rng, monkeypatch):
-    monkeypatch.setattr("xnn.backends.numpy_plan.quickest", lambda a, b: plain)  # another way takes a call more
+    monkeypatch.setattr("xnn.backends.numpy_notes.quickest", lambda a, b: plain)  # another way takes a call more
     inputs, n, layers, calls, update, most = NETWORKS[name]
     network = xnn.Network(layers, inputs=inputs, seed=0, backend="numpy")
     loss, optimizer = xnn.CrossEntropy(), xnn.Adam()

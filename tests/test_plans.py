@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from xnn.backends.numpy_plan import Unplanned, write
+from xnn.backends.numpy_notes import Unplanned
+from xnn.backends.numpy_plan import write
 
 import xnn
 from xnn.plans import Task

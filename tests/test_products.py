@@ -68,7 +68,7 @@ def test_a_network_is_planned_with_every_way(way, rng, monkeypatch):
     x, y, loss = rng.normal(size=(8, 4)), rng.integers(0, 3, 8), xnn.CrossEntropy()
     _, expected = network.gradients(x, y, loss, training=False)
     outputs = network.predict(x)
-    monkeypatch.setattr("xnn.backends.numpy_plan.quickest", lambda a, b: way)
+    monkeypatch.setattr("xnn.backends.numpy_notes.quickest", lambda a, b: way)
     for _ in range(3):
         _, found = network.gradients(x, y, loss, training=False)
         np.testing.assert_allclose(network.predict(x), outputs, rtol=1e-12)
