@@ -106,7 +106,9 @@ OF_CUBES = """
     x.flatten(); x.mean(dtype=None); np.average(x,axis=(2,0),weights=M); np.roll(x,[1,2],axis=[0,1]);
     np.sum(x,axis=np.int64(1)); x.max(axis=np.int64(-1)); np.average(x,axis=np.int64(1),weights=c);
     np.tile(x,np.int64(2));
-    np.median(x,axis=np.int64(1)); np.reshape(x,np.int64(27)); np.linalg.norm(x,axis=np.int64(0)); x.std(np.int64(1));
+    x.reshape(np.array([9,3])); x.reshape(np.int64(27)); x.reshape(np.array([9,3]),order='F');
+    np.reshape(x,np.array([3,9])); np.median(x,axis=np.int64(1)); np.reshape(x,np.int64(27));
+    np.linalg.norm(x,axis=np.int64(0)); x.std(np.int64(1));
     np.matmul(x,c); np.fft.fft(x,axis=1).real; np.linalg.inv(x+9*np.eye(3)); np.linalg.det(x);
 """
 REFUSED = """

@@ -387,6 +387,58 @@ def test_a_rule_of_the_user():
         grad(lambda x: np.sum(custom(lambda x: x, vjp=lambda g, y, x: g[0])(x)))(np.ones(2))
 
 
+def test_settings_of_a_rule_are_handed_on():
+    power = custom(
+        lambda x, n=2: x**n,
+        vjp=lambda g, y, x, n=2: g * n * x ** (n - 1),
+        jvp=lambda v, y, x, n=2: v * n * x ** (n - 1),
+    )
+    assert power(2.0, n=3) == 8
+    assert grad(lambda x: power(x, n=3))(2.0) == 12
+    assert grad(power)(2.0) == 4
+    assert derivatives(lambda x: power(x, n=3), 2)(2.0) == (8, 12, 12)
+    with pytest.raises(TypeError, match="by position only; hand x in without its name"):
+        grad(lambda x: power(x=x))(2.0)
+
+
+def test_checkpoint_takes_arrays_by_keyword(backend):
+    @checkpoint
+    def f(x, *, p, root=False):
+        y = p["a"].__array_namespace__().sum(x * p["a"])
+        return y**0.5 if root else y
+
+    x, a = backend.asarray([1.0, 2.0], "float64"), backend.asarray([1.0, 4.0], "float64")
+    by_x, by_a = grad(lambda x, a: f(x, p={"a": a}, root=True), (0, 1))(x, a)
+    np.testing.assert_allclose(backend.to_numpy(by_x), np.array([1.0, 4.0]) / 6, rtol=1e-14)
+    np.testing.assert_allclose(backend.to_numpy(by_a), np.array([1.0, 2.0]) / 6, rtol=1e-14)
+    slope = jvp(lambda a: f(x=x, p={"a": a}), a, a)[1]
+    assert number(backend, slope) == 9
+
+
+def test_what_else_a_function_gives_is_handed_on(backend):
+    def f(x, c):
+        y = root(c * x)
+        return y, {"half": 0.5 * y, "what": "a text", "calls": [1, x]}
+
+    x = backend.asarray(2.0, "float64")
+    (y, aux), slope = value_and_grad(f, has_aux=True)(x, 1.0)
+    assert number(backend, slope) == pytest.approx(14.526078410856)
+    assert number(backend, aux["half"]) == number(backend, y) / 2
+    assert aux["what"] == "a text"
+    assert aux["calls"][0] == 1
+    assert stop_gradient(aux["calls"][1]) is aux["calls"][1]  # carries no derivative
+    slopes, aux = grad(f, (0, 1), has_aux=True)(x, x)
+    assert len(slopes) == 2
+
+    def slope_of(x):  # an outer derivative goes through what an inner one hands on
+        return grad(f, has_aux=True)(x, 1.0)[1]["half"]
+
+    assert number(backend, grad(slope_of)(x)) == pytest.approx(14.526078410856 / 2)
+    for result, got in ((x, "an array"), ((x, x, x), "a tuple of 3"), (None, "NoneType")):
+        with pytest.raises(TypeError, match=rf"\(its value, anything else\); it gave {got}"):
+            grad(lambda x, result=result: result, has_aux=True)(x)
+
+
 def test_check_gradients_finds_the_entry():
     check_gradients(lambda p: np.tanh(p["a"] @ p["b"]), {"a": np.full((2, 3), 0.3), "b": np.full((3, 2), 0.2)})
 

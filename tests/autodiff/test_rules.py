@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import warnings
 
 import numpy as np
@@ -660,6 +661,15 @@ def test_powers_of_zero(backend):
         assert float(backend.to_numpy(derivative(lambda x: x**2, k)(x))) == right
 
 
+def test_a_logarithm_of_a_sum_of_infinite_and_of_large_numbers(backend):
+    inf = math.inf
+    a, b = [inf, -inf, inf, -inf, 1.0, 1e17, 800.0, 0.0], [-inf, inf, 1.0, 2.0, -inf, 1e17 - 16, -100.0, 0.0]
+    found = gradient(backend, lambda xp, a, b: xp.sum(xp.logaddexp(a, b)), a, b)
+    share = 1 / (1 + math.exp(-16))
+    np.testing.assert_allclose(found[0], [1, 0, 1, 0, 1, share, 1, 0.5], rtol=1e-15)
+    np.testing.assert_allclose(found[1], [0, 1, 0, 1, 0, 1 / (1 + math.exp(16)), 0, 0.5], rtol=1e-14)
+
+
 def test_a_clip_on_its_bounds_is_as_in_pytorch(backend):
     x, low, high = [0.0, 1.0, 2.0, 3.0, 5.0], [1.0] * 5, [3.0] * 5
     own = gradient(backend, lambda xp, x, a, b: xp.sum(xp.clip(x, a, b)), x, low, high)
@@ -700,6 +710,24 @@ def test_types_of_numbers(backend):
     ):  # fmt: skip
         with device_library():
             assert grad(f)(single).dtype == single.dtype
+
+
+def test_determinants_of_singular_matrices_among_others(backend):
+    """Each one in a batch has the derivative that it has alone, NaN too; only the ill-conditioned are taken apart."""
+    A = np.asarray([[2.0, 1.0], [1.0, 3.0]])
+    batch = np.stack([A, [[1.0, 2.0], [2.0, 4.0]], A * np.nan, 1e200 * A, 1e-200 * A, [[1e4, 1.0], [1.0, 1.1e-4]]])
+    xp = recording(backend.xp)
+    with np.errstate(all="ignore"), device_library():
+        slope = grad(lambda x: xp.sum(xp.linalg.det(x)))(backend.asarray(np.stack([batch, batch[::-1]]), "float64"))
+    found = backend.to_numpy(slope)
+    right = np.stack([np.stack([d, -c, -b, a]).reshape(2, 2) for (a, b), (c, d) in batch])
+    np.testing.assert_allclose(found[0], right, rtol=1e-12)
+    np.testing.assert_array_equal(found[1], found[0][::-1])
+
+
+def test_the_cross_product_says_what_to_take_in_the_plane():
+    with pytest.raises(ValueError, match=r"vectors of 3 numbers, got 2 along axis -1; .* a\[..., 0\]\*b\[..., 1\] - "):
+        grad(lambda x: np.cross(x, x + 1.0))(np.ones(2))
 
 
 @pytest.mark.parametrize(

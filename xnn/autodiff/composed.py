@@ -229,6 +229,11 @@ def vector_norm(xp: Any, x: Array, /, *, axis: Any = None, keepdims: bool = Fals
 def cross(xp: Any, a: Array, b: Array, /, *, axis: int = -1) -> Array:
     """(a₂b₃ − a₃b₂, a₃b₁ − a₁b₃, a₁b₂ − a₂b₁)."""
     a, b = xp.broadcast_arrays(a, b)
+    if a.shape[axis] != 3:
+        raise ValueError(
+            f"cross takes vectors of 3 numbers, got {a.shape[axis]} along axis {axis}; "
+            "of vectors of 2 it is a[..., 0]*b[..., 1] - a[..., 1]*b[..., 0]"
+        )
     (a1, a2, a3), (b1, b2, b3) = xp.unstack(a, axis=axis), xp.unstack(b, axis=axis)
     return xp.stack([a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1], axis=axis)
 

@@ -36,19 +36,25 @@ def custom(
     all arguments as a tuple (of the only one without), Jᵢᵀ g; ``jvp(v, y, *x)`` gives Σᵢ Jᵢ vᵢ, with v the tuple
     of tangents (or the only one). What is computed there is differentiated for higher orders; so write it with
     operators and with the functions of the arrays' namespace. A mode that was not given raises ``Derivative``.
+    What is given by keyword is a setting, without a derivative, and handed on to f, vjp and jvp.
 
     Raises:
-        TypeError: for lists or dictionaries of arrays, which are to be handed in one by one; where f gives no array.
+        TypeError: for lists or dictionaries of arrays, which are to be handed in one by one; for an array that carries
+            a derivative and is given by keyword; where f gives no array.
         ValueError: for adjoints of another number or of other shapes than the arguments.
     """
     rule = _Custom(f, vjp, jvp)
 
-    def function(*x: Any) -> Array:
-        traced = [a for tree in x for a in trees.leaves(tree) if isinstance(a, Traced)]
+    def function(*x: Any, **settings: Any) -> Array:
+        for name, tree in settings.items():
+            if _traced(tree):
+                raise TypeError(f"{rule.name} with a rule of its own takes what carries a derivative by position only; "
+                                f"hand {name} in without its name")  # fmt: skip
+        traced = _traced(x)
         if any(map(trees.is_structure, x)) and traced:
             raise TypeError(f"{rule.name} with a rule of its own takes arrays; hand those of lists and dictionaries in "
                             "one by one")  # fmt: skip
-        return apply(rule, traced[0].level.xp, x, {}) if traced else f(*x)
+        return apply(rule, traced[0].level.xp, x, settings) if traced else f(*x, **settings)
 
     function.__name__, function.__doc__ = rule.name, f.__doc__
     return function
@@ -65,20 +71,20 @@ class _Custom(Rule):
 
     def evaluate(self, xp: Any, *args: Any, **options: Any) -> Array:
         """f(x) of plain arrays."""
-        return _plain(self.name, self.f(*args))
+        return _plain(self.name, self.f(*args, **options))
 
     def push(self, xp: Any, tangents: Tangents, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Array:
         """Σᵢ Jᵢ vᵢ as given."""
         if self.jvp is None:
             raise Derivative(f"{self.name} was given no jvp: it has no derivative in forward mode")
         v = tuple(_zero(x) if t is None else t for t, x in zip(tangents, args, strict=True))
-        return self.jvp(v[0] if len(v) == 1 else v, y, *args)
+        return self.jvp(v[0] if len(v) == 1 else v, y, *args, **options)
 
     def pulls(self, xp: Any, marks: Any, g: Array, y: Array, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Jᵀ g as given."""
         if self.vjp is None:
             raise Derivative(f"{self.name} was given no vjp: it has no derivative in reverse mode")
-        found = self.vjp(g, y, *args)
+        found = self.vjp(g, y, *args, **options)
         found = found if isinstance(found, (tuple, list)) else (found,)
         if len(found) != len(args):
             raise ValueError(f"{self.name}: its vjp gave {len(found)} adjoints for {len(args)} arguments")
@@ -95,13 +101,16 @@ def checkpoint(f: Callable[..., Array]) -> Callable[..., Array]:
     """The function f, of which the tape keeps the arguments only: the way back evaluates it once more.
 
     That takes the memory of one f instead of that of all. f gives one array, has all arrays that carry
-    derivatives among its arguments, and does not change them.
+    derivatives among its arguments, by position or keyword, and does not change them.
     """
 
-    def function(*args: Any) -> Array:
-        every = [a for tree in args for a in trees.leaves(tree)]
-        traced = [a for a in every if isinstance(a, Traced)]
-        return apply(_Checkpoint(f, args), traced[0].level.xp, tuple(every), {}) if traced else f(*args)
+    def function(*args: Any, **options: Any) -> Array:
+        traced = _traced(args) + _traced(options)
+        if not traced:
+            return f(*args, **options)
+        structure = (*args, options)
+        every = [a for tree in structure for a in trees.leaves(tree)]
+        return apply(_Checkpoint(f, structure), traced[0].level.xp, tuple(every), {})
 
     return function
 
@@ -117,8 +126,14 @@ class _Checkpoint(Rule):
 
     def evaluate(self, xp: Any, *args: Any, **options: Any) -> Array:
         """f(x) of plain arrays, which are copies: what f might write into them is not to reach those on the tape."""
-        every = iter([xp.asarray(a, copy=True) if hasattr(a, "shape") else a for a in args])
-        return _plain(self.name, answering(self.f)(*(trees.rebuild(tree, every) for tree in self.structure)))
+        copies = [xp.asarray(a, copy=True) if hasattr(a, "shape") else a for a in args]
+        return _plain(self.name, self._call(answering(self.f), copies))
+
+    def _call(self, f: Any, every: list[Any]) -> Array:
+        """f of these arrays in the structure of its arguments, of which those by keyword come last."""
+        flat = iter(every)
+        *args, options = [trees.rebuild(tree, flat) for tree in self.structure]
+        return f(*args, **options)
 
     def _by(self, own: list[int], args: tuple[Any, ...]) -> Callable[[list[Array]], Array]:
         """f as a function of some of its arrays."""
@@ -127,8 +142,7 @@ class _Checkpoint(Rule):
             every = list(args)
             for i, x in zip(own, chosen, strict=True):
                 every[i] = x
-            flat = iter(every)
-            return self.f(*(trees.rebuild(tree, flat) for tree in self.structure))
+            return self._call(self.f, every)
 
         return part
 
@@ -143,6 +157,10 @@ class _Checkpoint(Rule):
         found = reverse(self._by(own, args), [args[i] for i in own])[1](g)
         terms = dict(zip(own, found, strict=True))
         return [terms.get(i) for i in range(len(args))]
+
+
+def _traced(tree: Any) -> list[Any]:
+    return [a for a in trees.leaves(tree) if isinstance(a, Traced)]
 
 
 def _zero(x: Any) -> Any:

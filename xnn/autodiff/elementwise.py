@@ -33,6 +33,12 @@ def _power_exponent(xp: Any, g: Array, y: Array, a: Any, b: Any) -> Array:
     return g * (y * xp.log(xp.where(a == 0.0, 1.0, a)))
 
 
+def _log_share(xp: Any, a: Any, b: Any) -> Array:
+    """eᵃ/(eᵃ + eᵇ), as exp(−log(1 + eᵇ⁻ᵃ)): right for large and for infinite numbers, too."""
+    d = b - a
+    return xp.exp(-xp.logaddexp(xp.zeros_like(d), d))
+
+
 def _share(xp: Any, g: Array, y: Array, mine: Any, other: Any) -> Array:
     """G where the result is mine, half of it where both are equal, else 0."""
     return g * (xp.astype(y == mine, g.dtype) * (1.0 - 0.5 * xp.astype(mine == other, g.dtype)))
@@ -93,7 +99,12 @@ _TABLE = (
     Elementwise("log1p", lambda xp, g, y, x: g / (1.0 + x), reads="x"),
     Elementwise("log2", lambda xp, g, y, x: g / (math.log(2.0) * x), reads="x"),
     Elementwise("log10", lambda xp, g, y, x: g / (math.log(10.0) * x), reads="x"),
-    Elementwise("logaddexp", lambda xp, g, y, a, b: g * xp.exp(a - y), lambda xp, g, y, a, b: g * xp.exp(b - y)),
+    Elementwise(
+        "logaddexp",
+        lambda xp, g, y, a, b: g * _log_share(xp, a, b),
+        lambda xp, g, y, a, b: g * _log_share(xp, b, a),
+        reads="x",
+    ),
     # Circular and hyperbolic functions, and their inverses.
     Elementwise("sin", lambda xp, g, y, x: g * xp.cos(x), reads="x"),
     Elementwise("cos", lambda xp, g, y, x: -g * xp.sin(x), reads="x"),

@@ -11,6 +11,7 @@ import math
 from functools import cache
 from typing import Any
 
+from xnn.autodiff.methods import shape_of
 from xnn.autodiff.numpy_functions import FUNCTIONS
 from xnn.autodiff.tracing import Derivative, Traced
 from xnn.contract import Array
@@ -193,7 +194,7 @@ def _clip(xp: Any, a: Array, a_min: Any = None, a_max: Any = None, min: Any = No
 
 def _reshape(xp: Any, a: Array, shape: Any, order: str = "C") -> Array:
     """In the order of C, or with the first axis fastest, "F"."""
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    shape = shape_of(shape)
     if order == "F":
         return _transpose(xp, xp.reshape(_transpose(xp, a), shape[::-1]))
     if order != "C":

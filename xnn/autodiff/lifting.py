@@ -49,8 +49,9 @@ def answering(f: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def function(*args: Any, **options: Any) -> Any:
-        y = f(*(_each(_answer, a) for a in args), **options)
-        return y if _holds(args) else _each(lambda a: a.value if isinstance(a, Lifted) else a, y)
+        given = {name: _each(_answer, a) for name, a in options.items()}
+        y = f(*(_each(_answer, a) for a in args), **given)
+        return y if _holds((*args, *options.values())) else _each(lambda a: a.value if isinstance(a, Lifted) else a, y)
 
     return function
 

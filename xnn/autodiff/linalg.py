@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections import namedtuple
 from typing import Any
 
+from array_api_compat import device
+
+from xnn.arrays import to_numpy
 from xnn.autodiff.composed import COMPOSED, root, squares
 from xnn.autodiff.decompositions import DECOMPOSITIONS, H, MatrixRule, eye, svdvals
 from xnn.autodiff.rule import Rule, Tangents, is_complex, reduce_to
 from xnn.autodiff.tracing import apply, raw
 from xnn.contract import Array
+from xnn.host import numpy
 
 __all__ = ["LINALG", "LINALG_COMPOSED"]
 
@@ -76,17 +80,31 @@ class Adjugate(MatrixRule):
     """
 
     def evaluate(self, xp: Any, *args: Any, **options: Any) -> Array:
-        """By A⁻¹ where all matrices are well-conditioned, else from the singular values, which takes much longer.
+        """By A⁻¹; for the ill-conditioned matrices of a batch from the singular values, which takes much longer.
 
         Near a singular matrix the rounding errors of det A and A⁻¹ cancel only where both come of one elimination.
         """
         (A,) = args
         d = xp.linalg.det(A)
-        if _known(xp, d != 0.0):
-            inverse = xp.linalg.inv(A)
-            condition = xp.linalg.matrix_norm(A) * xp.linalg.matrix_norm(inverse)
-            if _known(xp, condition < xp.finfo(A.dtype).eps ** -0.5):
-                return d[..., None, None] * inverse
+        inverse = xp.linalg.inv(xp.where((d == 0.0)[..., None, None], eye(xp, A), A))
+        condition = xp.linalg.matrix_norm(A) * xp.linalg.matrix_norm(inverse)
+        ill = (d == 0.0) | (~(condition < xp.finfo(A.dtype).eps ** -0.5) & (d == d))  # NaN stays NaN
+        try:
+            places = numpy.flatnonzero(to_numpy(ill))
+        except TypeError:  # JAX does not know them while it compiles
+            return self._by_singular_values(xp, A)
+        y = d[..., None, None] * inverse
+        if not places.size:
+            return y
+        matrices, where = xp.reshape(A, (-1, *A.shape[-2:])), {"device": device(A)}
+        order = numpy.arange(matrices.shape[0])
+        order[places] = order.size + numpy.arange(places.size)
+        apart = self._by_singular_values(xp, xp.take(matrices, xp.asarray(places, **where), axis=0))
+        both = xp.concat([xp.reshape(y, matrices.shape), apart])
+        return xp.reshape(xp.take(both, xp.asarray(order, **where), axis=0), A.shape)
+
+    @staticmethod
+    def _by_singular_values(xp: Any, A: Array) -> Array:
         U, s, Vh = xp.linalg.svd(A)
         before, after = (  # adj S has the product of the others at each place
             xp.cumulative_prod(a, axis=-1, include_initial=True)[..., :-1] for a in (s, xp.flip(s, axis=-1))
@@ -104,14 +122,6 @@ class Adjugate(MatrixRule):
         product = g @ H(xp, y)
         inverse = H(xp, xp.linalg.inv(args[0]))
         return xp.linalg.trace(product)[..., None, None] * inverse - inverse @ product
-
-
-def _known(xp: Any, condition: Array) -> bool:
-    """Whether it is known to hold throughout; JAX does not know it while it compiles."""
-    try:
-        return bool(xp.all(condition))
-    except TypeError:
-        return False
 
 
 class Determinant(MatrixRule):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 from xnn.contract import Array
 from xnn.host import numpy
 
-__all__ = ["Methods"]
+__all__ = ["Methods", "shape_of"]
 
 
 def _method(name: str, *positional: str) -> Any:
@@ -30,6 +31,14 @@ def _of_numpy(name: str) -> Any:
         return recording.function(called, (self, *args), _given(options), self)
 
     return method
+
+
+def shape_of(shape: Any) -> tuple[int, ...]:
+    """The shape that NumPy takes 6, (2, 3), [2, 3] or an array of these numbers for."""
+    try:
+        return tuple(map(index, shape))
+    except TypeError:  # one number
+        return (index(shape),)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +74,7 @@ class Methods:
 
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Array:
         """x.reshape(2, 3) or x.reshape((2, 3))."""
-        to = tuple(shape[0]) if isinstance(shape[0], (tuple, list)) else shape
+        to = shape_of(shape[0] if len(shape) == 1 else shape)
         return self.level.recording.reshape(self, to) if order == "C" else _reshape(self, to, order)
 
     def ravel(self, order: str = "C") -> Array:

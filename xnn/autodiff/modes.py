@@ -55,29 +55,38 @@ def _scalar(tape: Tape) -> Array:
     return y
 
 
-def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., tuple[Array, Any]]:
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
+) -> Callable[..., tuple[Any, Any]]:
     """The function that gives (f(x), ∂f/∂x), by one reverse pass.
 
-    ``argnums`` says by which arguments; for several the derivatives come as a tuple. f gives one number.
+    ``argnums`` says by which arguments; for several the derivatives come as a tuple. f gives one number; with
+    ``has_aux`` it gives (number, aux), where aux is anything else that is wanted from the same evaluation, and the
+    result is ((f(x), aux), ∂f/∂x).
     """
     numbers = tuple(argnums) if isinstance(argnums, Iterable) else (argnums,)
 
     @on_their_device
-    def function(*args: Any, **options: Any) -> tuple[Array, Any]:
-        tape = Tape(f, args, numbers, options)
+    def function(*args: Any, **options: Any) -> tuple[Any, Any]:
+        tape = Tape(f, args, numbers, options, has_aux=has_aux)
         y = _scalar(tape)
         gradients = tape.structured(tape.pull([ones(y)]))
-        return y, tuple(gradients) if isinstance(argnums, Iterable) else gradients[0]
+        slopes = tuple(gradients) if isinstance(argnums, Iterable) else gradients[0]
+        return ((y, tape.aux) if has_aux else y), slopes
 
     return function
 
 
-def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
-    """The function that gives ∂f/∂x, of the structure of x."""
-    both = value_and_grad(f, argnums)
+def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
+    """The function that gives ∂f/∂x, of the structure of x.
+
+    With ``has_aux`` f gives (number, aux), and the result is (∂f/∂x, aux).
+    """
+    both = value_and_grad(f, argnums, has_aux=has_aux)
 
     def gradient(*args: Any, **options: Any) -> Any:
-        return both(*args, **options)[1]
+        y, slopes = both(*args, **options)
+        return (slopes, y[1]) if has_aux else slopes
 
     return gradient
 

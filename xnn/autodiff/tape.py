@@ -18,7 +18,10 @@ __all__ = ["Tape", "floats", "like", "ones", "results", "zeros"]
 
 
 class Tape:
-    """f(x) and the tape of it: the level, the structures of argument and result, and where they lie on the tape."""
+    """f(x) and the tape of it: the level, the structures of argument and result, and where they lie on the tape.
+
+    With ``has_aux`` f gives a pair, whose second part is kept as ``aux``, without the marks of this level.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class Tape:
         numbers: Sequence[int],
         options: Any = None,
         whole: bool = False,
+        has_aux: bool = False,
     ) -> None:
         args = list(args)
         self.x: list[Array] = []
@@ -49,12 +53,19 @@ class Tape:
             self.result = f(*args, **(options or {}))
         finally:
             level.open = False
+        self.aux: Any = None
+        if has_aux:
+            self.result, aux = _pair(self.result)
+            self.aux = trees.rebuild(aux, [still(a.value) if self._owns(a) else a for a in trees.leaves(aux)])
         self.y: list[Any] = []
         self.places: list[int | None] = []
         for y in results(self.result, self.x[0]):
-            mine = isinstance(y, Traced) and y.level is level
+            mine = self._owns(y)
             self.y.append(y.value if mine else y)
             self.places.append(y.mark if mine else None)
+
+    def _owns(self, y: Any) -> bool:
+        return isinstance(y, Traced) and y.level is self.level
 
     def value(self) -> Any:
         """The result, without the marks of this level."""
@@ -78,6 +89,14 @@ class Tape:
         """The arrays in the structures of the arguments."""
         every = iter(arrays)
         return [trees.rebuild(tree, every) for tree, _ in self.structures]
+
+
+def _pair(result: Any) -> tuple[Any, Any]:
+    if not isinstance(result, tuple) or len(result) != 2:
+        kind = "an array" if hasattr(result, "shape") else type(result).__name__
+        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else kind
+        raise TypeError(f"with has_aux=True the function gives (its value, anything else); it gave {got}")
+    return result
 
 
 def floats(tree: Any, n: int) -> list[Array]:
