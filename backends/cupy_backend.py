@@ -87,15 +87,19 @@ class CupyBackend(Backend):
     def update(
         self, equation: Equation, state: Sequence[Array], gradient: Array, scalars: Mapping[str, float]
     ) -> tuple[Array, ...]:
-        """The update as one kernel; an equation of the user's own is noted down as a step is.
+        """The update as one kernel; an equation of the user's own is noted down as a step is, or done as it stands
+        where it changes what cannot be noted: a part of an array, or an array that has another name.
 
         ``cupy.fuse`` computes what two scalars make, such as 1 − β, with 16 bits, and refuses much.
         """
         if not comes_with_xnn(equation):
-            θ, *rest = map(self.defer, state)
-            new = equation(self.recorder, θ, self.defer(gradient), *rest, **scalars)
-            kept = [self.recorder.astype(after, before.dtype) for before, after in zip(state, new, strict=True)]
-            return apart(state, self.compute(kept)[0])
+            own = [self.defer(a) for a in state]
+            try:
+                new = apart(own, equation(self.recorder, own[0], self.defer(gradient), *own[1:], **scalars))
+                kept = [self.recorder.astype(b, a.dtype, copy=False) for a, b in zip(own, new, strict=True)]
+                return tuple(self.compute(kept)[0])
+            except self._deferred.InPlace:
+                return super().update(equation, state, gradient, scalars)
         kernel = _kernel(equation, len(state), tuple(scalars))
         kernel(gradient, *state, *scalars.values())
         return tuple(state)

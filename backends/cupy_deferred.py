@@ -10,7 +10,9 @@ transposes, reshaped arrays, constants and counts. Whatever else is asked of a d
 the namespace or by a method, is done at once, by CuPy, with numbers that are computed for it; and so is what
 mixes data types. So a missing entry in the tables costs launches, never a result.
 
-Deferred arrays are never changed in place: ``a += b`` makes a new one.
+Deferred arrays are never changed in place: ``a += b`` makes a new one. On an ordinary array it would be seen under
+every other name of it, too, and in the array of which it is a part. Here these are ``Outdated`` from then on: whoever
+asks for them gets an ``InPlace`` error, and never the numbers of before.
 """
 
 from __future__ import annotations
@@ -24,20 +26,31 @@ from typing import Any
 import array_api_compat.cupy
 import cupy
 import numpy
-from xnn.backends.cupy_expressions import RESULTS, TYPES
+from xnn.backends.cupy_expressions import REDUCTIONS, RESULTS, TYPES
 from xnn.backends.cupy_kernel import matrix
 from xnn.backends.cupy_schedule import evaluate
 
 __all__ = [
-    "Deferred", "astype", "at_once", "broadcast", "common", "compute", "defer", "matmul", "note", "number", "pair",
-    "power",
+    "Deferred", "InPlace", "View", "astype", "at_once", "broadcast", "common", "compute", "defer", "matmul", "note",
+    "number", "pair", "power", "twin",
 ]  # fmt: skip
 
 _xp: Any = array_api_compat.cupy
 _ages = count()
+_CHANGING = {"fill", "partition", "put", "scatter_add", "scatter_max", "scatter_min", "set", "sort"}  # CuPy's methods
 
 # The data types of what is noted, each by the character that NumPy has for it.
 _DTYPES = {char: numpy.dtype(char) for char in TYPES}
+
+
+class InPlace(TypeError):
+    """A change in place, of an array that may not be computed yet."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}; an array of a training step may not be computed yet: use xp.where, xp.concat or xp.stack, which "
+            "every backend has"
+        )
 
 
 class Deferred:
@@ -87,11 +100,13 @@ class Deferred:
 
     @property
     def T(self) -> Any:
-        return Deferred("T", (self,), self.shape[::-1], self.char) if len(self.shape) == 2 else defer(self.now.T)
+        if len(self.shape) != 2 or not self.char:
+            return _seen(self.now.T, self)
+        return View(Deferred("T", (defer(self),), self.shape[::-1], self.char), self)
 
     @property
     def mT(self) -> Any:
-        return self.T if len(self.shape) == 2 else defer(_xp.matrix_transpose(self.now))
+        return self.T if len(self.shape) == 2 else _seen(_xp.matrix_transpose(self.now), self)
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         from xnn.backends.cupy_recorder import namespace
@@ -107,16 +122,20 @@ class Deferred:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in ("__cuda_array_interface__", "__dlpack__", "__dlpack_device__"):
             raise AttributeError(name)
-        return getattr(self.now, name)
+        if name in _CHANGING:
+            raise InPlace(f"{name} would change an array in place")
+        found = getattr(self.now, name)
+        if not callable(found):
+            return _seen(found, self)
+        return lambda *args, **options: _seen(
+            found(*map(now, args), **{key: now(option) for key, option in options.items()}), self
+        )
 
     def __getitem__(self, index: Any) -> Any:
-        return defer(self.now[now(index)])
+        return _seen(self.now[now(index)], self)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError(
-            "an array of a training step is not changed in place, because it may not be computed yet: "
-            "use xp.where, xp.concat or xp.stack, which every backend has"
-        )
+        raise InPlace("a part of an array is not changed in place")
 
     def __repr__(self) -> str:
         return repr(self.now)
@@ -140,7 +159,7 @@ class Deferred:
         return note("negative", self)
 
     def __pos__(self) -> Any:
-        return self
+        return twin(self)
 
     def __abs__(self) -> Any:
         return note("abs", self)
@@ -160,6 +179,60 @@ class Deferred:
     def __rmatmul__(self, other: Any) -> Any:
         return matmul(other, self)
 
+    def __ipow__(self, other: Any) -> Any:
+        return _instead(self, power(self, other))
+
+    def __imatmul__(self, other: Any) -> Any:
+        return _instead(self, matmul(self, other))
+
+
+class Outdated(Deferred):
+    """What is left under the other names of an array that was changed in place."""
+
+    __slots__ = ()
+
+    @property
+    def now(self) -> Any:
+        raise InPlace("an array was changed in place, as by += or *=, and is used under another name")
+
+
+class View(Deferred):
+    """What has no memory of its own on an ordinary array, but looks at that of ``root``; ``node`` computes it."""
+
+    __slots__ = ("node", "root")
+
+    def __init__(self, node: Deferred, of: Deferred) -> None:
+        super().__init__(node.op, node.args, node.shape, node.char, node.axis, node.value)
+        self.node = node
+        self.root: Deferred = of.root if isinstance(of, View) else of
+
+    @property
+    def now(self) -> Any:
+        return defer(self).now
+
+
+def _seen(value: Any, *arrays: Any) -> Any:
+    """What CuPy made of these arrays, as a deferred one: a view of the one that lies in the same memory, if any."""
+    if type(value) in (tuple, list):
+        return type(value)(_seen(item, *arrays) for item in value)
+    made = defer(value)
+    for a in arrays:
+        if type(made) is Deferred and isinstance(a, Deferred) and cupy.may_share_memory(value, a.now):
+            return View(made, a)
+    return made
+
+
+def _instead(old: Deferred, new: Any) -> Any:
+    """What stands for an array after a change in place; whatever else looks at it is outdated."""
+    if new.shape != old.shape:
+        raise ValueError(f"an array of shape {old.shape} is to be changed in place to one of shape {new.shape}")
+    if new.char != old.char or not old.char:
+        if not numpy.can_cast(new.dtype, old.dtype, "same_kind"):
+            raise TypeError(f"an array of {old.dtype} is to be changed in place to one of {new.dtype}")
+        new = astype(new, old.dtype)
+    (old.root if isinstance(old, View) else old).__class__ = Outdated
+    return new
+
 
 def _operators(name: str, op: str) -> None:
     def left(self: Deferred, other: Any) -> Any:
@@ -168,8 +241,12 @@ def _operators(name: str, op: str) -> None:
     def right(self: Deferred, other: Any) -> Any:
         return pair(op, other, self)
 
+    def in_place(self: Deferred, other: Any) -> Any:
+        return _instead(self, pair(op, self, other))
+
     setattr(Deferred, f"__{name}__", left)
     setattr(Deferred, f"__r{name}__", right)
+    setattr(Deferred, f"__i{name}__", in_place)
 
 
 for _name, _op in {
@@ -189,6 +266,8 @@ for _name, _op in {
 
 def defer(value: Any) -> Any:
     """A CuPy array as a deferred one whose value is there; several in a tuple or list; all else as it is."""
+    if type(value) is Deferred:
+        return value
     if isinstance(value, cupy.ndarray):
         if not value.flags.c_contiguous:
             value = cupy.ascontiguousarray(value)
@@ -196,13 +275,15 @@ def defer(value: Any) -> Any:
         return Deferred("given", (), value.shape, char if char in _DTYPES else "", None, value)
     if type(value) in (tuple, list):
         return type(value)(defer(item) for item in value)
-    return value
+    if type(value) is View:
+        return value.node if type(value.root) is not Outdated else value.root.now
+    return value if type(value) is not Outdated else value.now
 
 
 def compute(arrays: Sequence[Any], packed: Sequence[Any] = ()) -> tuple[list[Any], Any]:
     """The CuPy arrays of deferred ones; those of ``packed`` in one flat vector, in which they are made."""
     results = [defer(a) for a in arrays]
-    parts = [astype(a, packed[0].dtype) for a in packed]
+    parts = [astype(a, packed[0].dtype, copy=False) for a in packed]
     flat: Any = None
     places, start = [], 0
     if parts:
@@ -219,7 +300,7 @@ def compute(arrays: Sequence[Any], packed: Sequence[Any] = ()) -> tuple[list[Any
 
 def now(value: Any) -> Any:
     """What ``defer`` made, as CuPy's arrays again."""
-    if type(value) is Deferred:
+    if isinstance(value, Deferred):
         return value.now
     if type(value) in (tuple, list):
         return type(value)(now(item) for item in value)
@@ -228,7 +309,10 @@ def now(value: Any) -> Any:
 
 def at_once(name: str, *args: Any, **options: Any) -> Any:
     """CuPy's own function, with numbers."""
-    return defer(getattr(_xp, name)(*map(now, args), **{key: now(option) for key, option in options.items()}))
+    if options.get("out") is not None:
+        raise InPlace(f"{name} with out= would change an array in place")
+    value = getattr(_xp, name)(*map(now, args), **{key: now(option) for key, option in options.items()})
+    return _seen(value, *args)
 
 
 # -- Taking notes ----------------------------------------------------------------------------------------------------
@@ -287,11 +371,19 @@ def number(a: Any, char: str) -> float | int | None:
     return a if type(a) is int and char in ("h", "i") and abs(a) < 1 << (15 if char == "h" else 31) else None
 
 
-def astype(x: Any, dtype: Any, /, **options: Any) -> Any:
-    """x in another type; x itself where it has that type."""
+def twin(x: Deferred) -> Deferred:
+    """A copy, as one may call it whose arrays are never changed: what computes the same."""
+    x = defer(x)
+    if x.op in REDUCTIONS or x.op == "matmul":  # they are dear
+        return Deferred("reshape", (x,), x.shape, x.char, None, x.value)
+    return Deferred(x.op, x.args, x.shape, x.char, x.axis, x.value)
+
+
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, **options: Any) -> Any:
+    """x in another type; x itself where it has that type and needs no copy."""
     x, char = defer(x), numpy.dtype(dtype).char
     if type(x) is Deferred and x.char == char:
-        return x
+        return twin(x) if copy else x
     if type(x) is not Deferred or not x.char or char not in _DTYPES:
         return at_once("astype", x, dtype, **options)
     return Deferred("astype", (x,), x.shape, char)

@@ -15,6 +15,7 @@ import cupy
 import numpy
 from xnn.backends.cupy_deferred import (
     Deferred,
+    View,
     astype,
     at_once,
     broadcast,
@@ -25,6 +26,7 @@ from xnn.backends.cupy_deferred import (
     number,
     pair,
     power,
+    twin,
 )
 from xnn.backends.cupy_expressions import ENTRYWISE
 
@@ -47,7 +49,7 @@ def _where(condition: Any, a: Any, b: Any, /) -> Any:
 
 
 def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
-    x = x if min is None else pair("maximum", x, min)
+    x = twin(x) if min is None else pair("maximum", x, min)
     return x if max is None else pair("minimum", x, max)
 
 
@@ -89,7 +91,7 @@ def _mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def _reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
-    x = defer(x)
+    given, x = x, defer(x)
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     if type(x) is not Deferred or copy is not None or not all(type(s) is int for s in shape) or not x.char:
         return at_once("reshape", x, shape, copy=copy)
@@ -98,7 +100,7 @@ def _reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
         shape = tuple(x.size // known if s == -1 and known > 0 else s for s in shape)
     if math.prod(shape) != x.size or min(shape, default=1) < 0:
         return at_once("reshape", x, shape)
-    return _reshaped(x, shape, {})
+    return View(_reshaped(x, shape, {}), given) if isinstance(given, Deferred) else _reshaped(x, shape, {})
 
 
 def _reshaped(x: Deferred, shape: tuple[int, ...], done: dict[int, Deferred]) -> Deferred:
@@ -114,7 +116,7 @@ def _reshaped(x: Deferred, shape: tuple[int, ...], done: dict[int, Deferred]) ->
     elif x.op == "reshape":
         y = _reshaped(x.args[0], shape, done)
     elif x.op in ENTRYWISE and all(_follows(a, x, shape) for a in x.args):
-        args = tuple(_reshaped(a, shape, done) if type(a) is Deferred and a.shape == x.shape else a for a in x.args)
+        args = tuple(_reshaped(a, shape, done) if isinstance(a, Deferred) and a.shape == x.shape else a for a in x.args)
         y = Deferred(x.op, args, shape, x.char)
     else:
         y = Deferred("reshape", (x,), shape, x.char)
@@ -124,7 +126,7 @@ def _reshaped(x: Deferred, shape: tuple[int, ...], done: dict[int, Deferred]) ->
 
 def _follows(a: Any, x: Deferred, shape: tuple[int, ...]) -> bool:
     """Whether the argument a of x has the shape of x, or is repeated in the same way in the new shape."""
-    return type(a) is not Deferred or a.shape in (x.shape, ()) or (a.shape == x.shape[-1:] == shape[-1:])
+    return not isinstance(a, Deferred) or a.shape in (x.shape, ()) or (a.shape == x.shape[-1:] == shape[-1:])
 
 
 def _full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
@@ -154,8 +156,8 @@ def _arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None
 
 
 def _asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
-    if type(obj) is Deferred and not copy:
-        return obj if dtype is None else astype(obj, dtype)
+    if isinstance(obj, Deferred) and not copy:
+        return obj if dtype is None else astype(obj, dtype, copy=False)
     if type(obj) is tuple and all(type(item) is float for item in obj) and not copy:  # settings of a layer or a loss
         return defer(constant(obj, numpy.dtype(dtype or "float64").char, cupy.cuda.Device().id))
     return at_once("asarray", obj, dtype=dtype, device=device, copy=copy)
@@ -181,9 +183,18 @@ class _Namespace:
         return found
 
 
+def _plainly(function: Callable[..., Any], op: str) -> Callable[..., Any]:
+    """The function of this name, noted where only arrays are given; its options are CuPy's."""
+
+    def called(*args: Any, **options: Any) -> Any:
+        return at_once(op, *args, **options) if options else function(op, *args)
+
+    return called
+
+
 namespace: Any = _Namespace(
-    {op: partial(note, op) for op in ENTRYWISE}
-    | {op: partial(pair, op) for op in ("maximum", "minimum", "add", "subtract", "multiply", "divide")}
+    {op: _plainly(note, op) for op in ENTRYWISE}
+    | {op: _plainly(pair, op) for op in ("maximum", "minimum", "add", "subtract", "multiply", "divide")}
     | {op: partial(_reduction, op) for op in ("sum", "max", "min")}
     | {
         "where": _where, "astype": astype, "pow": power, "clip": _clip, "matmul": matmul, "mean": _mean,
@@ -192,6 +203,6 @@ namespace: Any = _Namespace(
         "zeros": partial(_filled, 0.0), "ones": partial(_filled, 1.0),
         "zeros_like": lambda x, **options: _full_like(x, 0.0, **options),
         "ones_like": lambda x, **options: _full_like(x, 1.0, **options),
-        "matrix_transpose": lambda x: defer(x).mT, "positive": defer,
+        "matrix_transpose": lambda x: x.mT, "positive": twin,
     }
 )  # fmt: skip

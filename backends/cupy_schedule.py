@@ -57,7 +57,7 @@ def _described(targets: Sequence[Any]) -> tuple[list[Any], Any]:
     stack = list(targets)
     while stack:
         node = stack.pop()
-        if id(node) not in found and type(node) is kind:
+        if id(node) not in found and isinstance(node, kind):
             found[id(node)] = node
             if node.value is None:
                 stack += node.args

@@ -348,15 +348,72 @@ def test_a_deferred_array_is_an_array_for_those_who_do_not_know():
     assert scaled_error((3.0**d).now.get(), 3.0 ** (2 * a)) < 1e-15
     d3 = CUPY.defer(CUPY.asarray(np.arange(8.0).reshape(2, 2, 2))) * 2.0
     assert (d3.mT.now.get() == np.swapaxes(d3.now.get(), 1, 2)).all()
-    before = d
-    d += 1.0
-    assert (d.now.get() == 2 * a + 1).all()
-    assert (before.now.get() == 2 * a).all()
     with pytest.raises(TypeError, match="not changed in place"):
         d[0, 0] = 1.0
     with pytest.raises(ValueError, match=r"broadcast|operands|shape"):
         d + CUPY.asarray(np.zeros(4))
     assert xp.sum(CUPY.defer(CUPY.asarray(np.zeros((0, 3)))), axis=0).shape == (3,)
+
+
+VIEWS = {
+    "itself": lambda xp, d: d,
+    "a part": lambda xp, d: d[0, :],
+    "a part of a part": lambda xp, d: d[0, :][1:],
+    "transposed": lambda xp, d: d.T,
+    "reshaped": lambda xp, d: xp.reshape(d, (3, 2)),
+    "by a method": lambda xp, d: d.reshape(6),
+    "by another function": lambda xp, d: xp.permute_dims(d, (1, 0)),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_what_looks_at_an_array_that_was_changed_in_place_is_refused(name):
+    """On an ordinary array the change would be seen there."""
+    xp, a = CUPY.recorder, np.arange(6.0).reshape(2, 3)
+    d = CUPY.defer(CUPY.asarray(a)) * 2.0
+    view, later = VIEWS[name](xp, d), d + 1.0
+    view += 1.0
+    assert (CUPY.compute([view])[0][0].get() == VIEWS[name](np, 2 * a) + 1).all()
+    assert (CUPY.compute([later])[0][0].get() == 2 * a + 1).all()  # it was noted before
+    for use in (lambda: d * 3.0, lambda: d.now, lambda: xp.sum(d), lambda: d[0, 0], lambda: CUPY.compute([d])):
+        with pytest.raises(TypeError, match="changed in place, as by"):
+            use()
+    d = CUPY.defer(CUPY.asarray(a)) * 2.0
+    view = VIEWS[name](xp, d)
+    d *= 2.0
+    with pytest.raises(TypeError, match="changed in place, as by"):
+        xp.exp(view)
+
+
+def test_copies_are_not_outdated():
+    xp, a = CUPY.recorder, np.arange(6.0).reshape(2, 3)
+    for copy in (
+        lambda d: +d,
+        lambda d: xp.astype(d, d.dtype),
+        lambda d: xp.asarray(d, copy=True),
+        lambda d: d.copy(),
+        lambda d: xp.clip(d),
+        lambda d: xp.roll(d, 0),
+    ):
+        given, one = CUPY.defer(CUPY.asarray(a)), CUPY.defer(CUPY.asarray(np.eye(3)))
+        for d in (given, given * 1.0, given @ one):
+            other = copy(d)
+            other += 1.0
+            assert (CUPY.compute([d])[0][0].get() == a).all()
+            assert (CUPY.compute([other])[0][0].get() == a + 1).all()
+
+
+def test_a_change_in_place_keeps_shape_and_type():
+    d = CUPY.defer(CUPY.asarray(np.ones(3, "float32")))
+    d += CUPY.asarray(np.ones(3))
+    assert str(d.dtype) == "float32"
+    with pytest.raises(ValueError, match=r"\(3,\).*\(2, 3\)"):
+        d += CUPY.asarray(np.ones((2, 3), "float32"))
+    whole = CUPY.defer(CUPY.asarray(np.arange(3)))
+    with pytest.raises(TypeError, match=r"int64.*float64"):
+        whole += 0.5
+    with pytest.raises(TypeError, match="fill"):
+        d.fill(0)
 
 
 def test_gradients_arise_in_the_flat_vector():

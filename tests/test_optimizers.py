@@ -696,3 +696,83 @@ def test_a_parameter_of_another_shape_is_told(backend, rng):
 
 def all_alike(xp, θ, g, *, η):
     return (xp.mean(θ - η * g),)
+
+
+def a_part(xp, θ, g, *, η):
+    θ[:3] -= η * g[:3]
+    return (θ,)
+
+
+def a_part_by_name(xp, θ, g, *, η):
+    part = θ[1:]
+    part *= 1 - η
+    return (θ,)
+
+
+def after_a_change(xp, θ, g, *, η):
+    whole = θ
+    θ -= η * g
+    return (whole + θ,)
+
+
+def reshaped(xp, θ, g, *, η):
+    row = xp.reshape(θ, (1, -1))
+    row -= η * g
+    return (θ,)
+
+
+def part_for_part(xp, θ, g, *, η):
+    θ *= 1 - η
+    return (xp.where(g > 0, θ - η * g, θ),)
+
+
+def by_the_norm(xp, θ, g, *, η):
+    return (θ - η * g / xp.sqrt(xp.sum(g * g)),)
+
+
+def changes_the_gradient(xp, θ, g, *, η):
+    g *= η
+    θ -= g
+    return (θ,)
+
+
+EQUATIONS = (a_part, a_part_by_name, after_a_change, reshaped, part_for_part, by_the_norm, changes_the_gradient)
+
+
+@pytest.mark.parametrize("equation", EQUATIONS, ids=lambda equation: equation.__name__)
+def test_an_equation_of_ones_own_does_what_stands_there(backend, monkeypatch, equation):
+    """Whole, in parts, and under other names of its arrays; on all entries at once, where others go in blocks."""
+    if backend.immutable and equation in EQUATIONS[:4]:
+        pytest.skip("parts of its arrays are arrays of their own")
+
+    @dataclass(frozen=True)
+    class Own(Optimizer):
+        def rule(self, numbers, η):
+            return equation, {"η": η}
+
+    if backend.block is not None:
+        monkeypatch.setattr(backend, "block", 4)
+    start, gradient = np.linspace(-1, 1, 7), np.linspace(2, -1, 7)
+    (expected,) = equation(np, start.copy(), gradient.copy(), η=0.1)
+    stepped, given, g = (backend.xp.asarray(backend.asarray(a), copy=True) for a in (start, start, gradient))
+    updated, _ = Own(lr=0.1).update(given, g, Own().init(given))
+    assert (backend.to_numpy(given) == start).all()
+    assert (backend.to_numpy(g) == gradient).all()
+    stepped, _ = Own(lr=0.1).step(backend, stepped, g, Own().begin(backend, stepped))
+    assert scaled_error(backend.to_numpy(updated), expected) < 1e-15
+    assert scaled_error(backend.to_numpy(stepped), expected) < 1e-15
+
+
+def test_an_equation_that_returns_no_tuple_is_told(backend):
+    @dataclass(frozen=True)
+    class NoTuple(Optimizer):
+        def rule(self, numbers, η):
+            return heavy_ball_without_v, {"η": η}
+
+    network = xnn.Network([xnn.Dense(2)], inputs=3, backend=backend, seed=0)
+    with pytest.raises(TypeError, match=r"in a tuple, 1 in all \(one alone is written θ,\); got "):
+        network.fit(np.ones((4, 3)), np.ones((4, 2)), loss=xnn.SquaredError(), optimizer=NoTuple())
+
+
+def heavy_ball_without_v(xp, θ, g, *, η):
+    return θ - η * g

@@ -160,10 +160,11 @@ class Backend:
 
         ``equation(xp, θ, gradient, *rest, **scalars)`` changes the arrays of ``state = (θ, *rest)``
         in place where the library allows that, and returns them, or what it rebound. With a ``block``, it gets
-        that many entries at a time, so that each is read from memory only once.
+        that many entries at a time, so that each is read from memory only once; an equation of the user's own, which
+        may look at all of them together, such as at the norm of the gradient, gets all.
         """
         size = gradient.shape[0]
-        if self.block is None or size <= self.block:
+        if self.block is None or size <= self.block or not comes_with_xnn(equation):
             return self._update(equation, state, gradient, scalars)
         for part in slices(0, size, self.block):
             before = [array[part] for array in state]
@@ -228,8 +229,15 @@ def apart(state: Sequence[Array], new: Sequence[Array]) -> tuple[Array, ...]:
     the new one, such as the θ of before, is copied.
 
     Raises:
+        TypeError: for what is no tuple of as many arrays: one array would be taken for its entries.
         ValueError: for other shapes, which would be broadcast.
     """
+    if not isinstance(new, (tuple, list)) or len(new) != len(state):
+        got = f"{len(new)} of them" if isinstance(new, (tuple, list)) else type(new).__name__
+        raise TypeError(
+            f"an equation must return θ and its buffers in a tuple, {len(state)} in all (one alone is written θ,); "
+            f"got {got}"
+        )
     for a, b in zip(state, new, strict=True):
         if getattr(b, "shape", None) != a.shape:
             shapes = [tuple(b.shape) if hasattr(b, "shape") else b for b in new]

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import array_api_compat
 
 from xnn.arrays import on_their_device
-from xnn.contract import Array, Backend, Equation, apart
+from xnn.contract import Array, Backend, Equation, apart, comes_with_xnn
 from xnn.schedules import Schedule
 from xnn.settings import number
 from xnn.trees import arrays, matching, rebuild
@@ -134,6 +134,7 @@ class Optimizer(Descent):
         new = []
         for θ, g, *rest in zip(θs, gs, *kept, strict=True):
             own = [xp.asarray(a, copy=True) for a in (θ, *rest)]
+            g = g if comes_with_xnn(equation) else xp.asarray(g, copy=True)  # which an equation of one's own may change
             new.append(apart(own, equation(xp, own[0], g, *own[1:], **scalars)))
         columns = [rebuild(theta, column) for column in zip(*new, strict=True)] or [theta] * (1 + len(buffers))
         return columns[0], {**numbers, **dict(zip(buffers, columns[1:], strict=True))}
