@@ -14,7 +14,7 @@ ORDER = """
     errors html settings contract arrays host memory packing atomic checkpoint datasets hashing numerics trees anomaly
     autodiff initializers layers architecture parameters backprop losses arguments batches schedules optimizers clipping
     penalties descents minimize metrics meter data evaluation history run callbacks backup progress training summary
-    plans network files exchange plot sklearn gpu_report cli __main__ xnn
+    plans state traits network files exchange plot sklearn gpu_report cli __main__ xnn
 """.split()  # noqa: SIM905 -- the order is read as a text
 
 #: What a method hands to a module that comes later, when it is called.

@@ -9,26 +9,25 @@ from typing import Any, NamedTuple
 import array_api_compat
 
 from xnn.anomaly import watch
-from xnn.arguments import as_dtype, as_layers, as_seed, as_shape
-from xnn.arrays import get_backend, namespace, on_their_device, owner, their_device, to_numpy, unify
+from xnn.arrays import namespace, on_their_device, owner, their_device, to_numpy, unify
 from xnn.backprop import Check, backprop, feed_forward
 from xnn.batches import batch, like, real, shaped
-from xnn.contract import Array, Backend, comes_with_xnn, slices
+from xnn.contract import Array, Backend, slices
 from xnn.data import chunk
 from xnn.errors import NotFittedError
 from xnn.evaluation import evaluate
-from xnn.host import generator, numpy
-from xnn.initializers import draw
-from xnn.layers.base import Key, Layer, Operation, Shape
+from xnn.host import numpy
+from xnn.layers.base import Key, Layer, Operation
 from xnn.losses import Loss
 from xnn.memory import advice, room
 from xnn.optimizers import Problem
-from xnn.parameters import Layout, buffers_of, trace_shapes
 from xnn.penalties import Penalty, check_penalty
 from xnn.plans import Task
 from xnn.settings import whole
+from xnn.state import State
 from xnn.summary import summary, summary_html
 from xnn.training import fit
+from xnn.traits import Traits
 
 __all__ = ["Network"]
 
@@ -48,7 +47,7 @@ class Mode(NamedTuple):
     packed: bool
 
 
-class Network:
+class Network(State):
     """A feed-forward network a = f^L(… f²(f¹(x)) …) of the given layers.
 
     The batch is the first axis of every array: x has shape (examples, *inputs).
@@ -81,112 +80,12 @@ class Network:
         dtype: str = "float32",
         seed: int | None = None,
     ) -> None:
-        self.layers = as_layers(layers)
-        self.inputs = as_shape(inputs)
+        super().__init__(layers, inputs, backend, dtype, seed)
         self._chunk = chunk(self.inputs)  # so many examples are predicted together
-        self.shapes = trace_shapes(self.layers, self.inputs)
-        self.layout = Layout.of(self.layers, self.shapes)
-        self.backend = get_backend(backend)
-        self.dtype = as_dtype(dtype)
-        self.backend.dtype(self.dtype)  # a library may lack it
-        self.seed, self.seeded = as_seed(seed), seed is not None
         self.step = 0  # training steps so far: the masks of dropout depend on it
         self.epoch = 0  # epochs of fit so far: the order of the examples depends on it
         self.notes: dict[str, Any] = {}  # the user's own; xnn only keeps them
-
-        draws = generator(self.seed)
-        values = [draw(p.initializer, draws, p.shape) for p in self.layout.specifications]
-        # Layers that are the same in every step are asked for their operation once.
-        self._fixed = [
-            type(layer).training is Layer.training and type(layer).prediction is Layer.prediction
-            for layer in self.layers
-        ]
-        self._repeating = [not any(_changes(layer, training) for layer in self.layers) for training in (False, True)]
-        self._drawing = [
-            i for i, layer in enumerate(self.layers) if not _changes(layer, True) and _differs(layer, None)
-        ]
-        self._own = [i for i, layer in enumerate(self.layers) if not comes_with_xnn(type(layer))]
-        self._buffers: list[dict[str, Array]] = []
-        with self.backend.scope():
-            θ = self._pack([self.backend.asarray(value, self.dtype) for value in values])
-            self._set_flat(self.backend.xp.asarray(θ, copy=True))  # where the library likes it
-            for layer, shape in zip(self.layers, self.shapes, strict=False):
-                given = {name: buffer for name, buffer in layer.buffers(shape).items() if buffer.value is not None}
-                self._buffers.append({name: self._filled(buffer.value, buffer.shape) for name, buffer in given.items()})
-
-    # -- The parameters ------------------------------------------------------------------------------------------
-
-    @property
-    def parameters(self) -> dict[str, Array]:
-        """The parameters by name, ``"0.weight"``, ``"0.bias"``, …, as copies."""
-        xp = self.backend.xp
-        with self.backend.scope():
-            copy = xp.asarray(self._θ, copy=True)
-            return dict(zip(self.layout.names, self.layout.unpack(xp, copy), strict=True))
-
-    @property
-    def buffers(self) -> dict[str, Array]:
-        """What the layers keep beside their parameters, such as ``"1.running_mean"``, as copies."""
-        xp = self.backend.xp
-        with self.backend.scope():
-            return {
-                f"{i}.{name}": xp.asarray(array, copy=True)
-                for i, own in enumerate(self._buffers)
-                for name, array in own.items()
-            }
-
-    def set_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Replace some or all parameters by copies of these arrays (of any library) or nested lists.
-
-        Raises:
-            KeyError: for an unknown name; it lists the known ones.
-            ValueError: for a wrong shape; nothing is changed then.
-        """
-        unknown = [name for name in parameters if name not in self.layout.names]
-        if unknown:
-            buffers = list(buffers_of(self.layers, self.shapes))
-            others = f", and {buffers}, which set_buffers takes" if buffers else ""
-            raise KeyError(f"unknown parameters {unknown}; this network has {list(self.layout.names)}{others}")
-        with self.backend.scope():
-            arrays = self.layout.unpack(self.backend.xp, self._θ)
-            for k, (name, shape) in enumerate(zip(self.layout.names, self.layout.shapes, strict=True)):
-                if name in parameters:
-                    arrays[k] = real(parameters[name], f"parameter {name!r}", self.backend, self.dtype)
-                    if tuple(arrays[k].shape) != shape:
-                        raise ValueError(
-                            f"parameter {name!r} has shape {shape}; got an array of shape {tuple(arrays[k].shape)}"
-                        )
-            self._set_values(self._pack(arrays))
-
-    def set_buffers(self, buffers: Mapping[str, Any]) -> None:
-        """Replace some or all buffers by copies of these arrays; names and shapes are checked."""
-        known = buffers_of(self.layers, self.shapes)
-        unknown = [name for name in buffers if name not in known]
-        if unknown:
-            raise KeyError(f"unknown buffers {unknown}; this network has {list(known)}")
-        new = [dict(own) for own in self._buffers]
-        with self.backend.scope():
-            for key, value in buffers.items():
-                i, name, buffer = known[key]
-                array = real(value, f"buffer {key!r}", self.backend, self.dtype)
-                if tuple(array.shape) != buffer.shape:
-                    raise ValueError(
-                        f"buffer {key!r} has shape {buffer.shape}; got an array of shape {tuple(array.shape)}"
-                    )
-                new[i][name] = self.backend.xp.asarray(array, copy=True)
-        self._buffers = new
-
-    def snapshot(self) -> Any:
-        """A private copy of all parameters and buffers, for ``restore``."""
-        with self.backend.scope():
-            return self.backend.xp.asarray(self._θ, copy=True), [dict(own) for own in self._buffers]
-
-    def restore(self, snapshot: Any) -> None:
-        """Take the parameters and buffers of a ``snapshot`` back."""
-        θ, buffers = snapshot
-        with self.backend.scope():
-            self._set_values(θ)
-        self._buffers = [dict(own) for own in buffers]
+        self._traits = Traits.of(self.layers)
 
     # -- Feed-forward --------------------------------------------------------------------------------------------
 
@@ -345,7 +244,7 @@ class Network:
         rest = iter(others)
         buffers = self._named(rest)
         a, records = feed_forward(xp, self._operations(mode.training, buffers, numbers=rest), θ, x, check)
-        for i in self._own:
+        for i in self._traits.own:
             if tuple(records[i].y.shape[1:]) != self.shapes[i + 1]:
                 raise ValueError(
                     f"layer {i} ({type(self.layers[i]).__name__}): its outputs() says that an example has the shape "
@@ -383,7 +282,7 @@ class Network:
             if len(self._tasks) >= _TASKS:
                 self._tasks.clear()
             mode = Mode(*entries)
-            task = Task(partial(self._step, mode), self._repeats(mode.training, mode.loss, mode.penalty))
+            task = Task(partial(self._step, mode), self._traits.repeat(mode.training, mode.loss, mode.penalty))
             self._tasks[entries] = task
         return task
 
@@ -431,14 +330,6 @@ class Network:
         backend = backend or self.backend
         return batch(backend, self.dtype, (self.inputs, self.shapes[-1]), x, y, loss, weights, check_values)
 
-    @property
-    def fitted(self) -> bool:
-        """Whether every layer has seen the training data that it needs."""
-        return all(
-            buffer.value is not None or name in self._buffers[i]
-            for i, name, buffer in buffers_of(self.layers, self.shapes).values()
-        )
-
     def learn_statistics(self, moments: Any) -> None:
         """Let the layers that need the training data see it (Standardize), once.
 
@@ -476,32 +367,12 @@ class Network:
 
     # -- Within ----------------------------------------------------------------------------------------------------
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but the views of θ: those of a copy are views of its own."""
-        state = {name: value for name, value in vars(self).items() if name not in ("_deferred_θ", "_tasks")}
-        on_host = self.backend.to_numpy  # not every library has arrays that can be pickled
-        return state | {
-            "_θ": on_host(self._θ),
-            "_buffers": [{name: on_host(a) for name, a in own.items()} for own in self._buffers],
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        with self.backend.scope():
-            self._buffers = [{name: self.backend.asarray(a) for name, a in own.items()} for own in self._buffers]
-            self._set_flat(self.backend.xp.asarray(self.backend.asarray(self._θ), copy=True))
-
-    def _pack(self, arrays: Sequence[Array]) -> Array:
-        if not arrays:
-            return self._filled(0.0, (0,))
-        return self.layout.pack(self.backend.xp, arrays)
-
     def _output(self, x: Array, training: bool = False, stop: int | None = None) -> Array:
         """The output of the layers below ``stop`` for a batch in the backend."""
         key = training, stop
         task = self._tasks.get(key)
         if task is None:
-            task = Task(partial(self._outputs, training, stop), self._repeats(training), _PREDICTION)
+            task = Task(partial(self._outputs, training, stop), self._traits.repeat(training), _PREDICTION)
             self._tasks[key] = task
         given = [x, *self._held(), *self._numbers(training)]
         try:  # not ``with room``: entering it takes as long as a small layer
@@ -518,24 +389,6 @@ class Network:
         operations = self._operations(training, self._named(rest), stop, rest)
         return [feed_forward(xp, operations, θ[: len(operations)], x, check)[0]], []
 
-    def _held(self) -> list[Array]:
-        """The buffers in their order."""
-        return [array for own in self._buffers if own for array in own.values()]
-
-    def _named(self, arrays: Iterable[Array]) -> list[dict[str, Array]]:
-        """The first of these arrays in the places of the buffers."""
-        rest = iter(arrays)
-        return [{name: next(rest) for name in own} for own in self._buffers]
-
-    def _repeats(self, training: bool, *others: object) -> bool:
-        """Whether a step does the same each time, but for the numbers in its arrays.
-
-        That is known of what comes with xnn; a layer or a loss of the user's own may look at a clock.
-        """
-        if not self._repeating[training]:
-            return False
-        return all(other is None or comes_with_xnn(type(other)) for other in others)
-
     def _penalized(self, θ: Any) -> list[tuple[int, Array]]:
         """The parameters to which penalties apply, with their places in the order."""
         views = [array for own in θ for array in own]
@@ -544,35 +397,9 @@ class Network:
     def _penalty(self, xp: Any, penalty: Penalty, θ: Any) -> Array | float:
         return sum((penalty.cost(xp, w) for _, w in self._penalized(θ)), 0.0)
 
-    def _set_flat(self, θ: Array) -> None:
-        """Make θ, which is nobody else's, the parameters."""
-        self._θ = θ
-        self._tasks: dict[Any, Task] = {}  # the plans of those there were know the old place
-        views = self.layout.unpack(self.backend.xp, θ)
-        self._deferred_θ = self.layout.by_layer([self.backend.defer(view) for view in views])
-
-    def _set_values(self, θ: Array) -> None:
-        """Copy the numbers of θ to where the parameters stand: plans know the place."""
-        if self.backend.immutable:
-            self._set_flat(self.backend.xp.asarray(θ, copy=True))
-        else:
-            self._θ[...] = θ
-
-    def update(self, θ: Array) -> None:
-        """Take the θ of an update: it is the vector itself, changed in place, or a new one, as that of a solver."""
-        if self.backend.immutable:
-            self._set_flat(θ)
-        elif θ is not self._θ:
-            self._set_values(θ)
-
-    @property
-    def flat(self) -> Array:
-        """All parameters as the one vector that training changes in place; not a copy."""
-        return self._θ
-
     def _numbers(self, training: bool) -> list[int]:
         """What is drawn anew in the coming step: two whole numbers for each layer with a mask."""
-        drawn = self._drawing if training else ()
+        drawn = self._traits.drawing if training else ()
         return [number for i in drawn for number in Key(self.seed, i, self.step).halves]
 
     def _operations(
@@ -586,13 +413,13 @@ class Network:
         operations: list[Operation] = []
         numbers = iter(self._numbers(training)) if numbers is None else numbers
         for i, layer in enumerate(self.layers[:stop]):
-            if self._fixed[i]:
+            if self._traits.fixed[i]:
                 operations.append(layer)
                 continue
             own = buffers[i]
             try:
                 if training:
-                    halves = (next(numbers), next(numbers)) if i in self._drawing else None
+                    halves = (next(numbers), next(numbers)) if i in self._traits.drawing else None
                     operations.append(layer.training(own, Key(self.seed, i, self.step, halves)))
                 else:
                     operations.append(layer.prediction(own))
@@ -602,25 +429,6 @@ class Network:
 
     def _input(self, x: Any) -> Array:
         return shaped(self.backend.xp, real(x, "x", self.backend, self.dtype), self.inputs)
-
-    def _filled(self, value: Any, shape: Shape) -> Array:
-        """An array of the network, of this shape, with this value or these values."""
-        xp = self.backend.xp
-        return xp.asarray(xp.broadcast_to(self.backend.asarray(value, self.dtype), shape), copy=True)
-
-
-def _changes(layer: Layer, training: bool) -> bool:
-    """Whether a layer may do something else in every step, but for the numbers of its key."""
-    if not comes_with_xnn(type(layer)):
-        return True
-    return training and _differs(layer, (0, 0))
-
-
-def _differs(layer: Layer, halves: tuple[int, int] | None) -> bool:
-    """Whether the layer does something else in another step; with these numbers of its key in both, or its own."""
-    if type(layer).training is Layer.training:
-        return False
-    return layer.training({}, Key(0, 0, 0, halves)) != layer.training({}, Key(0, 0, 1, halves))
 
 
 def _convert(xp: Any, array: Array, like: Array) -> Array:
