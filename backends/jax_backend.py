@@ -58,5 +58,11 @@ class JaxBackend(Backend):
 
         return numpy.asarray(a)
 
+    def lacks_room(self, error: Exception) -> bool:
+        # Where a computation of several steps failed, it calls this an internal error.
+        return isinstance(error, MemoryError) or (
+            isinstance(error, self._jax.errors.JaxRuntimeError) and "out of memory" in str(error).lower()
+        )
+
     def synchronize(self) -> None:
         self._jax.block_until_ready(self._jax.device_put(0.0, self.device) + 0)

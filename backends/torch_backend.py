@@ -62,6 +62,12 @@ class TorchBackend(Backend):
         elif self.device.type == "mps":
             self._torch.mps.synchronize()
 
+    def lacks_room(self, error: Exception) -> bool:
+        # CUDA's error has a class, that of the CPU is told by its words alone.
+        return isinstance(error, (MemoryError, self._torch.OutOfMemoryError)) or (
+            isinstance(error, RuntimeError) and "you tried to allocate" in str(error)
+        )
+
     def info(self) -> dict[str, str]:
         words = str(self.device)
         if self.device.type == "cuda":

@@ -50,6 +50,34 @@ def test_the_batch_size_that_is_named_fits(little):
     network.predict(x[:8], batch_size=int(re.search(r"batch_size=(\d+) would fit$", str(caught.value))[1]))
 
 
+def test_no_library_has_room_for_everything(backend):
+    """Each says so in its own way; these arrays are larger than the addresses of a process."""
+    n = 6_000_000
+    layers = [xnn.Dense(n, weight_init="zeros"), xnn.Dense(1, weight_init="zeros")]
+    network = xnn.Network(layers, inputs=1, backend=backend, dtype="float64")
+    x = backend.asarray(np.zeros((n, 1)), "float64")
+    words = (
+        rf"backend '{backend.name}' is out of memory: .*; the parameters take 137.3 MiB, a batch of {n} examples about "
+    )
+    with pytest.raises(xnn.OutOfMemoryError, match=words):
+        network.fit(x, x, loss=xnn.SquaredError(), optimizer=xnn.SGD(), batch_size=n)
+    if backend.name != "jax":  # there an array fails when it is looked at
+        with pytest.raises(xnn.OutOfMemoryError, match=words):
+            network.predict(x, batch_size=n)
+
+
+def test_other_errors_stay_what_they_are(backend):
+    network = xnn.Network([xnn.Dense(1), Broken()], inputs=1, backend=backend)
+    with pytest.raises(RuntimeError, match=r"^broken\n") as caught:
+        network.predict([[1.0]])
+    assert caught.value.__cause__ is None
+
+
+class Broken(xnn.Layer):
+    def forward(self, xp, x):
+        raise RuntimeError("broken")
+
+
 class Full(xnn.Layer):
     """Takes more memory than there is."""
 

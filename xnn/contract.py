@@ -137,6 +137,10 @@ class Backend:
         """How much memory the device has; None where the library does not tell."""
         return None
 
+    def lacks_room(self, error: Exception) -> bool:
+        """Whether this is how the library says that there was no memory for an array."""
+        return isinstance(error, MemoryError)
+
     def fits(self, size: int) -> bool:
         """Whether data of ``size`` bytes may lie on the device as long as a network is trained with it."""
         return True

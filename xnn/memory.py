@@ -28,17 +28,19 @@ GATHERED = 1 << 16  # so many numbers of shuffled inputs are brought together at
 
 @contextmanager
 def room(network: Any, examples: int, *, training: bool = False) -> Iterator[None]:
-    """Turn a ``MemoryError`` of what computes with batches of so many examples into one that says what would fit."""
+    """Turn the error of a device without room, for batches of so many examples, into one that says what would fit."""
     try:
         yield
-    except MemoryError as error:
-        raise advice(network, examples, error, training=training) from error
+    except Exception as error:
+        if (told := advice(network, examples, error, training=training)) is None:
+            raise
+        raise told from error
 
 
-def advice(network: Any, examples: int, error: MemoryError, *, training: bool = False) -> OutOfMemoryError:
-    """The error that says what would fit, for one that only says that there was no room."""
-    if isinstance(error, OutOfMemoryError):
-        return error
+def advice(network: Any, examples: int, error: Exception, *, training: bool = False) -> OutOfMemoryError | None:
+    """The error that says what would fit, for one that only says that there was no room; None for any other one."""
+    if isinstance(error, OutOfMemoryError) or not network.backend.lacks_room(error):
+        return None
     traceback.clear_frames(error.__traceback__)  # the arrays of what failed are free for the next try
     return OutOfMemoryError(_words(network, examples, training, str(error).rstrip(".")))
 

@@ -377,8 +377,10 @@ class Network(State):
         given = [x, *self._held(), *self._numbers(training)]
         try:  # not ``with room``: entering it takes as long as a small layer
             return task.run(self.backend, self._deferred_θ, given, watch(self.layers, self.step))[0][0]
-        except MemoryError as error:
-            raise advice(self, x.shape[0], error) from error
+        except Exception as error:
+            if (told := advice(self, x.shape[0], error)) is None:
+                raise
+            raise told from error
 
     def _outputs(
         self, training: bool, stop: int | None, xp: Any, θ: Any, given: Sequence[Any], check: Check | None = None
