@@ -149,9 +149,8 @@ def test_the_entry_points_are_read():
 
 def test_unify(backend):
     a = backend.asarray([1.0, 2.0])
-    xp, b, c, none = arrays.unify(b=[3, 4], c=a, none=None)
+    xp, b, c = arrays.unify(b=[3, 4], c=a)
     assert c is a
-    assert none is None
     assert backend.owns(b)
     np.testing.assert_array_equal(backend.to_numpy(xp.astype(b, a.dtype) + a), [4, 6])
     if backend.name != "numpy":
@@ -176,9 +175,23 @@ def test_what_is_no_array_says_how_it_becomes_one():
         (sparse.csr_array(np.eye(2)), r"x: expected numbers .*: x.toarray\(\)"),
         (["a", "b"], "x: expected numbers .* numpy.unique"),
         ([[1.0, "a"]], "x: expected numbers .* numpy.unique"),
+        (np.ones((1, 2), dtype=object), r"x: expected real numbers; got .* object; .*: x.astype\('float64'\)"),
     ):
         with pytest.raises(TypeError, match=words):
             xnn.Network([xnn.Dense(1)], inputs=2).predict(given)
+
+
+def test_none_is_no_array_and_is_told_by_its_name():
+    network, loss, y = xnn.Network([xnn.Dense(1)], inputs=2), xnn.MeanSquaredError(), np.ones((3, 1))
+    for name, call in (
+        ("x", lambda: network.fit(None, y, loss=loss)),
+        ("x", lambda: network.evaluate(None, y, loss=loss)),
+        ("outputs", lambda: loss(None, y)),
+        ("targets", lambda: loss.gradient(y, None)),
+        ("targets", lambda: xnn.metrics.r2(y, None)),
+    ):
+        with pytest.raises(TypeError, match=f"{name}: expected numbers .* got NoneType"):
+            call()
 
 
 def test_words_are_no_numbers():

@@ -266,27 +266,24 @@ def unify(**arrays: Any) -> tuple[Any, ...]:
     """The common namespace of the arrays, then the arrays themselves, in the order given.
 
     Numbers and lists become arrays of the library of the others (of the current backend where there
-    are no others); ``None`` stays ``None``.
+    are no others).
 
     Raises:
-        TypeError: where arrays of two libraries meet; the message names both.
+        TypeError: where arrays of two libraries meet; the message names both. And for what is no array, by its name.
     """
     owners = one_library(**arrays)
     if not owners:
         backend = get_backend()
-        return (backend.xp, *(None if x is None else backend.asarray(x) for x in arrays.values()))
+        return (backend.xp, *map(backend.asarray, arrays.values()))
     # A namespace that records goes before the plain one.
     first = arrays[next((name for name in owners if type(arrays[name]) not in _owners), next(iter(owners)))]
     xp = namespace(first)
-    if len(owners) == len(arrays) or all(x is None or name in owners for name, x in arrays.items()):
+    if len(owners) == len(arrays):
         return (xp, *arrays.values())
     device = array_api_compat.device(first)
     return (
         xp,
-        *(
-            x if x is None or name in owners else xp.asarray(to_numpy(x, name), device=device)
-            for name, x in arrays.items()
-        ),
+        *(x if name in owners else xp.asarray(to_numpy(x, name), device=device) for name, x in arrays.items()),
     )
 
 

@@ -54,7 +54,8 @@ def real(x: Any, name: str, backend: Backend, dtype: str) -> Array:
     if owner(x) is None:
         x = to_numpy(x, name)
     if not isdtype(namespace(x), x.dtype, ("bool", "integral", "real floating")):
-        raise TypeError(f"{name}: expected real numbers; got an array of type {x.dtype}")
+        hint = "; if all in it are numbers: x.astype('float64')" if getattr(x.dtype, "kind", "") == "O" else ""
+        raise TypeError(f"{name}: expected real numbers; got an array of type {x.dtype}{hint}")
     return backend.asarray(x, dtype)
 
 

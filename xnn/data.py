@@ -191,11 +191,11 @@ def source(network: Any, loss: Loss, x: Any, y: Any, weights: Any, check_finite:
 
 def alike(x: Any, y: Any, weights: Any) -> tuple[Any, Any, Any]:
     """The columns as arrays of one library: lists and tables become those of the others', or NumPy's."""
-    given = {"x": x, "y": y, "sample_weight": weights}
+    given = {"x": x, "y": y, **({} if weights is None else {"sample_weight": weights})}
     if all(owner(column) is None for column in given.values()):
         given["x"] = to_numpy(x, "x")
-    _, *found = unify(**given)
-    return found[0], found[1], found[2]
+    _, x, y, *rest = unify(**given)
+    return x, y, rest[0] if rest else None
 
 
 def _is_elsewhere(x: Any) -> bool:

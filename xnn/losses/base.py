@@ -159,7 +159,8 @@ class Loss:
 
     def _prepare(self, outputs: Any, targets: Any, weights: Any) -> tuple[Any, Array, Array, Array | None, Any]:
         name = type(self).__name__
-        xp, a, y, w = unify(outputs=outputs, targets=targets, weights=weights)
+        xp, a, y, *rest = unify(outputs=outputs, targets=targets, **({} if weights is None else {"weights": weights}))
+        w = rest[0] if rest else None
         if isdtype(xp, a.dtype, "integral"):
             a = xp.astype(a, xp.__array_namespace_info__().default_dtypes()["real floating"])
         if not isdtype(xp, a.dtype, "real floating"):
