@@ -12,9 +12,10 @@ from pathlib import Path
 #: Each imports only those before it; a folder counts as one here.
 ORDER = """
     errors html settings contract arrays host memory packing atomic checkpoint datasets hashing numerics trees anomaly
-    autodiff initializers layers architecture parameters backprop losses arguments batches schedules optimizers clipping
-    penalties descents minimize metrics meter data evaluation history run callbacks backup progress training summary
-    plans state traits network files exchange plot sklearn gpu_report cli __main__ xnn
+    autodiff initializers layers architecture parameters backprop losses arguments batches schedules optimizers
+    clipping penalties descents minimize metrics meter data evaluation history run callbacks backup progress
+    interrupts stopping training summary plans state traits network files exchange plot sklearn gpu_report cli
+    __main__ xnn
 """.split()  # noqa: SIM905 -- the order is read as a text
 
 #: What a method hands to a module that comes later, when it is called.

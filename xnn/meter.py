@@ -97,7 +97,7 @@ class Meter:
         for single, joined in ((self._costs, self._joined["cost"]), (self._weights, self._joined["weight"])):
             for kind, group in groupby(single, type):
                 if issubclass(kind, _ON_HOST):
-                    joined.append(numpy.asarray(list(group), dtype="float64"))
+                    joined.append(numpy.asarray(list(group)))  # in their own type, which is quicker
                 else:
                     joined.append(self._xp.concat([self._xp.reshape(a, (1,)) for a in group]))
             single.clear()

@@ -11,12 +11,8 @@ It is handed a network and knows nothing else about it.
 
 from __future__ import annotations
 
-import signal
-import threading
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from itertools import pairwise
+from contextlib import ExitStack
 from math import isfinite
 from typing import Any
 
@@ -25,10 +21,10 @@ from xnn.arguments import check_loss
 from xnn.backup import BackupAndRestore
 from xnn.clipping import clip
 from xnn.data import ArrayData, Batch, IterableData, class_weights, columns, moments, source, split
-from xnn.errors import DivergenceWarning
 from xnn.evaluation import measure
 from xnn.history import History
 from xnn.host import generator
+from xnn.interrupts import interrupts
 from xnn.losses import Loss
 from xnn.memory import room
 from xnn.meter import Meter, named
@@ -36,14 +32,11 @@ from xnn.optimizers import Adam, Optimizer, Solver
 from xnn.penalties import Penalty, check_penalty
 from xnn.run import Callback, Run, as_callbacks
 from xnn.settings import number, whole
+from xnn.stopping import at_limit, decide
 
 __all__ = ["fit"]
 
 _SHUFFLE = 1  # tells the generator of the shuffles from that of the initial weights
-_FEW = 10  # epochs that show how large the cost is (a start at almost 0 does not); more rises in a row are no chance
-_FAR = 1e6  # how many times that cost is a divergence
-_SMALLER = "lower the step size (lr), scale the inputs, or clip the gradient (clip_norm=1.0)"
-_WHENCE = "; fit(check_finite=True) looks for NaN in the data, xnn.detect_anomaly() names the layer"
 
 
 def fit(
@@ -154,7 +147,7 @@ def fit(
     if class_weight is not None:
         sample_weight = class_weights(y, sample_weight, class_weight)
 
-    with network.backend.scope(), _interrupts() as interrupted:
+    with network.backend.scope(), interrupts() as interrupted:
         data = source(network, loss, x, y, sample_weight, check_finite)
         validation = None
         if validation_data is not None:
@@ -217,14 +210,14 @@ def _epochs(run: Run, interrupted: Callable[[], bool]) -> None:
             values = measure(network, run.validation.batches(), run.loss, run.measures, run.penalty)
             logs |= {f"val_{name}": value for name, value in values.items()}
         run.history.append(logs)
-        _decide(run, gradient_norm)
+        decide(run, gradient_norm)
         for listener in run.callbacks:
             listener.on_epoch_end(run, logs)
         if interrupted():
             run.stop(f"interrupted in epoch {run.epoch + 1}")
         if run.reason:
             return
-    _at_limit(run)
+    at_limit(run)
 
 
 def _epoch(
@@ -237,12 +230,12 @@ def _epoch(
     network, optimizer, loss, penalty = run.network, run.optimizer, run.loss, run.penalty
     backend, xp = network.backend, network.backend.xp
     meter = run.meter = run.meter or Meter(xp, run.measures)
-    solving = isinstance(optimizer, Solver)
+    solving, summing = isinstance(optimizer, Solver), run.tol is not None and run.stop_on == "gradient"
     watchers = [c for c in run.callbacks if type(c).on_step_end is not Callback.on_step_end]
     for x, y, weights in batches:
         problem = network.problem(x, y, weights, loss, penalty) if solving else None
         cost, g, outputs = network.differentiate(x, y, weights, loss, penalty, packed=True)
-        if run.tol is not None and run.stop_on == "gradient":
+        if summing:
             run.total = g * x.shape[0] if run.total is None else run.total + g * x.shape[0]
         g = clip(backend, g, run.clip_value, run.clip_norm)
         if problem is not None:
@@ -270,39 +263,6 @@ def _epoch(
     return logs, norm
 
 
-def _decide(run: Run, gradient_norm: float | None) -> None:
-    """Look at the end of an epoch whether to stop."""
-    costs, after = run.history["loss"], f"after epoch {run.epoch + 1}"
-    cost, first, change = costs[-1], costs[0], abs(costs[-1] - costs[-2]) if len(costs) > 1 else None
-    risen = len(costs) > _FEW and cost > costs[-2] and cost > _FAR * max(map(abs, costs[:_FEW])) > 0
-    if not isfinite(cost) or risen:
-        reason = f"diverged: the cost is {cost:.4g} {after}, {first:.4g} after the first"
-        _diverged(run, reason, "" if isfinite(cost) else _WHENCE)
-    elif run.tol is None:
-        return
-    elif gradient_norm is not None and gradient_norm < run.tol:
-        run.stop(f"gradient norm {gradient_norm:.3g} < tol {run.tol:g} {after}")
-    elif run.stop_on == "cost" and change is not None and change < run.tol:
-        run.stop(f"cost change {change:.3g} < tol {run.tol:g} {after}")
-
-
-def _at_limit(run: Run) -> None:
-    """Say that the limit of epochs is reached, or that the cost was rising all the time before."""
-    costs, epochs = run.history["loss"], f"{run.epochs} {'epoch' if run.epochs == 1 else 'epochs'}"
-    rising = len(costs) > 1 and all(a < b for a, b in pairwise(costs[-_FEW - 1 :]))
-    bound = costs[0] if len(costs) > _FEW else _FAR * abs(costs[0])
-    if rising and costs[-1] > bound != 0:
-        reason = f"diverged: the cost has risen from {costs[0]:.4g} to {costs[-1]:.4g} in {epochs}, the limit"
-        _diverged(run, reason)
-    run.stop(f"iteration limit: {epochs}")
-
-
-def _diverged(run: Run, reason: str, hint: str = "") -> None:
-    """Stop, with a warning where ``fit`` was called."""
-    warnings.warn(f"{reason}; {_SMALLER}{hint}", DivergenceWarning, stacklevel=5)
-    run.stop(reason)
-
-
 def _check(network: Any, optimizer: Any, penalty: Any, stop_on: Any) -> None:
     if isinstance(optimizer, type) or not isinstance(optimizer, (Optimizer, Solver)):
         raise TypeError(f"optimizer: expected one such as xnn.Adam(lr=1e-3); got {optimizer!r}")
@@ -320,26 +280,3 @@ def _check_once(data: ArrayData | IterableData | None, times: int, what: str) ->
             f"{what} come from a generator, which is used up after one time through; they are needed "
             f"{times} times: pass a list, or an object whose __iter__ starts anew"
         )
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into an answer True, so that no step is left half done; a second one raises."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    pressed: list[bool] = []
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, frame: Any) -> None:
-        pressed.append(True)
-        signal.signal(signal.SIGINT, before)
-
-    if not callable(before):  # ignored, or set outside Python: leave it so
-        yield lambda: False
-        return
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: bool(pressed)
-    finally:
-        signal.signal(signal.SIGINT, before)
