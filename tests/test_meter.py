@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import xnn
 from xnn.losses import CrossEntropy
 from xnn.meter import Meter, named
 
@@ -61,3 +62,15 @@ def test_numbers_and_arrays_keep_their_order(backend):
     for i in range(600):
         meter.add(float(i) if i % 7 < 3 else backend.asarray(float(i), "float64"), 1.0, None, None)
     assert meter.numbers("cost").tolist() == list(range(600))
+
+
+def test_labels_are_wide_enough_to_compute_with(backend):
+    """The cell of a confusion matrix of 300 classes has a number beyond what the int16 of the labels can hold."""
+    k, y = 300, np.asarray([0, 299])
+    network = xnn.Network([xnn.Identity(), xnn.Dense(k, weight_init="zeros")], inputs=1, backend=backend)
+
+    def last_cell(a, y):
+        return backend.xp.max(y * k + backend.xp.argmax(a, axis=1))
+
+    found = network.evaluate(y[:, None], y, loss=CrossEntropy(), metrics=[last_cell])
+    assert found["last_cell"] == 299 * k

@@ -7,7 +7,7 @@ from itertools import groupby
 from math import prod
 from typing import Any, TypeAlias
 
-from xnn.arrays import to_numpy
+from xnn.arrays import isdtype, to_numpy
 from xnn.contract import Array
 from xnn.host import numpy
 from xnn.metrics import counted, is_mean, resolve
@@ -76,6 +76,8 @@ class Meter:
             found[name] = float((self.numbers(name) * n).sum() / max(n.sum(), 1.0))
         if self._others:
             a, y = self._concatenated(self._all)
+            if isdtype(self._xp, y.dtype, "integral"):  # int16 would do for the labels, not for what is made of them
+                y = self._xp.astype(y, self._xp.__array_namespace_info__().default_dtypes()["integral"])
             found |= {name: _number(name, f(a, y)) for name, f in self._others}
         return {name: found[name] for name in self._order}
 

@@ -1,7 +1,9 @@
 """What is measured but not minimized: functions (outputs, targets) -> number, the number a 0-d array.
 
 Arrays are of one library, or lists; the first axis is the examples. ``fit`` and ``evaluate`` take the
-names ``"accuracy"``, ``"r2"``, ``"mse"`` and ``"mae"``, and any function of this kind.
+names ``"accuracy"``, ``"r2"``, ``"mse"`` and ``"mae"``, and any function of this kind. They give it
+arrays of the backend: the targets as the loss takes them, labels as integers of shape (n,), −1 for those that
+``CrossEntropy`` ignores.
 """
 
 from __future__ import annotations
