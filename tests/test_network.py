@@ -443,6 +443,8 @@ def test_wrong_batches_change_nothing(backend, xy):
             network.fit(*bad[:2], loss=bad[2])
     with pytest.raises(ValueError, match="weights of the examples"):
         network.gradients(x, y, loss, sample_weight=[1.0])
+    with pytest.raises(ValueError, match="0 or more"):
+        network.gradients(x, y, loss, sample_weight=-np.ones(len(x)))
     if backend.name != "numpy":
         with pytest.raises(TypeError, match="arrays of different libraries"):
             network.gradients(backend.asarray(x), y, loss)

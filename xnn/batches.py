@@ -12,6 +12,7 @@ from xnn.arrays import isdtype, namespace, one_library, owner, to_numpy
 from xnn.contract import Array, Backend, by_dlpack, is_writeable
 from xnn.layers.base import Shape
 from xnn.losses import Loss
+from xnn.losses.base import readable
 
 __all__ = ["batch", "like", "real", "shaped"]
 
@@ -29,7 +30,8 @@ def batch(
     """Examples, targets and weights for a network with inputs and outputs of these shapes, as arrays of the backend.
 
     Raises:
-        ValueError, TypeError: for what does not fit; the values of targets and weights are looked at if asked for.
+        ValueError, TypeError: for what does not fit; the values of targets and weights are looked at where they are
+            on the host, or if asked for.
     """
     check_loss(loss)
     one_library(x=x, y=y, sample_weight=weights)
@@ -41,10 +43,12 @@ def batch(
     if y.shape[0] != x.shape[0]:
         raise ValueError(f"x holds {x.shape[0]} examples, y {y.shape[0]}; each example needs one target")
     if weights is not None:
-        weights = real(weights, "sample_weight", backend, dtype)
+        given = to_numpy(weights, "sample_weight") if owner(weights) is None else weights
+        weights = real(given, "sample_weight", backend, dtype)
         if tuple(weights.shape) != (x.shape[0],):
             raise ValueError(f"weights of the examples have shape ({x.shape[0]},); got {tuple(weights.shape)}")
-        if check_values and not bool(backend.xp.all(weights >= 0)):
+        seen = to_numpy(weights) if check_values else readable(given)
+        if seen is not None and not (seen >= 0).all():
             raise ValueError("weights of the examples must be 0 or more; got negative ones, or NaN")
     return x, y, weights
 
