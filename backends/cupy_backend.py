@@ -95,9 +95,8 @@ class CupyBackend(Backend):
         if not comes_with_xnn(equation):
             own = [self.defer(a) for a in state]
             try:
-                new = apart(own, equation(self.recorder, own[0], self.defer(gradient), *own[1:], **scalars))
-                kept = [self.recorder.astype(b, a.dtype, copy=False) for a, b in zip(own, new, strict=True)]
-                return tuple(self.compute(kept)[0])
+                new = equation(self.recorder, own[0], self.defer(gradient), *own[1:], **scalars)
+                return tuple(self.compute(apart(self.recorder, own, new))[0])
             except self._deferred.InPlace:
                 return super().update(equation, state, gradient, scalars)
         kernel = _kernel(equation, len(state), tuple(scalars))

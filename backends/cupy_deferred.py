@@ -61,8 +61,6 @@ class Deferred:
     """
 
     __slots__ = ("age", "args", "axis", "char", "op", "shape", "value")
-    __array_priority__ = 1000.0  # CuPy on the left leaves the operation to us
-    __array_ufunc__ = None  # and so does NumPy
     __hash__ = object.__hash__
 
     def __init__(
@@ -115,6 +113,12 @@ class Deferred:
 
     def __array__(self, *args: Any, **options: Any) -> Any:
         return self.now.__array__(*args, **options)  # CuPy's refusal
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
+        """NumPy's functions, which CuPy's arrays know, too; with them NumPy's numbers on the left come here."""
+        if method != "__call__" or not hasattr(_xp, ufunc.__name__):
+            return NotImplemented
+        return getattr(self.__array_namespace__(), ufunc.__name__)(*args, **options)
 
     def __cupy_get_ndarray__(self) -> Any:
         return self.now

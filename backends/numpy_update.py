@@ -32,7 +32,7 @@ class Update:
             return (), equation(xp, given[1], given[0], *given[2:], **dict(zip(scalars, numbers, strict=True)))
 
         def plain(state: Sequence[Any], g: Any, scalars: Any) -> None:
-            new = apart(state, equation(xp, state[0], g, *state[1:], **scalars))
+            new = apart(xp, state, equation(xp, state[0], g, *state[1:], **scalars))
             for before, after in zip(state, new, strict=True):
                 if after is not before:  # an equation that rebinds instead is right, too
                     before[...] = after

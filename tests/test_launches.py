@@ -343,8 +343,13 @@ def test_a_deferred_array_is_an_array_for_those_who_do_not_know():
     assert int(d[0, 1]) == 2
     assert bool(xp.all(d == 2 * a.tolist()[0][0] + d))
     assert (cupy.sqrt(d).get() == np.sqrt(2 * a)).all()
+    assert (np.sqrt(d).now.get() == np.sqrt(2 * a)).all()
+    assert (np.fmax(1.0, d).now.get() == np.fmax(1.0, 2 * a)).all()
+    assert ((np.float64(3) * d).now.get() == 6 * a).all()
+    assert np.sum(d).now.get() == 30.0
     assert (cupy.asarray(d).get() == 2 * a).all()
-    assert ((CUPY.asarray(a) + d).now.get() == 3 * a).all()
+    assert ((CUPY.asarray(a) + d).get() == 3 * a).all()
+    assert ((d + CUPY.asarray(a)).now.get() == 3 * a).all()
     assert scaled_error((3.0**d).now.get(), 3.0 ** (2 * a)) < 1e-15
     d3 = CUPY.defer(CUPY.asarray(np.arange(8.0).reshape(2, 2, 2))) * 2.0
     assert (d3.mT.now.get() == np.swapaxes(d3.now.get(), 1, 2)).all()

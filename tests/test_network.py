@@ -111,6 +111,63 @@ def test_the_same_library_comes_out_that_went_in(backend, xy):
     assert all(backend.owns(g) for g in gradients.values())
 
 
+@dataclass(frozen=True)
+class Promoting(Scale):
+    """s·x in float64, as by a number of NumPy, in every equation."""
+
+    def forward(self, xp, x, s):
+        return xp.astype(s * x, xp.float64), ()
+
+    def delta(self, xp, δ, y, kept, x, s):
+        assert δ.dtype == y.dtype == x.dtype
+        return xp.astype(s * δ, xp.float64)
+
+    def gradients(self, xp, δ, y, kept, x, s):
+        return (xp.astype(xp.sum(δ * x), xp.float64),)
+
+
+@dataclass(frozen=True)
+class Pinball(xnn.Loss):
+    """L = Σⱼ max(0.9 e, −0.1 e) with e = a − y, in float64."""
+
+    def examples(self, xp, a, y):
+        slopes = xp.astype(a > y, xp.float64) - 0.1
+        return xp.sum(slopes * xp.astype(a - y, xp.float64), axis=1), slopes
+
+
+class Huge(xnn.losses.Elementwise):
+    """ℓ = e²/2 in float64."""
+
+    def elements(self, xp, a, y, c):
+        e = xp.astype(a - y, xp.float64)
+        return 0.5 * e * e, c * e
+
+
+@dataclass(frozen=True)
+class Step(xnn.Optimizer):
+    """θ − ηg in float64."""
+
+    def rule(self, numbers, η):
+        return step_in_float64, {"η": η}
+
+
+def step_in_float64(xp, θ, g, *, η):
+    return (xp.astype(θ - η * g, xp.float64),)
+
+
+@pytest.mark.parametrize("loss", [Pinball(), Huge()], ids=["examples", "elements"])
+def test_what_equations_of_ones_own_promote_keeps_the_type_of_the_network(backend, rng, loss):
+    network = xnn.Network([xnn.Dense(2), Promoting(), xnn.Dense(2)], inputs=3, backend=backend, seed=0)
+    x, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    network.fit(x, y, loss=loss, optimizer=Step(), epochs=2)
+    cost, gradients = network.gradients(x, y, loss)
+    single = backend.dtype("float32")
+    for a in (cost, *gradients.values(), network.flat, network.forward(x[:2].tolist())):
+        assert a.dtype == single
+    θ, _ = Step().update(network.flat, network.flat, Step().init(network.flat))
+    assert θ.dtype == single
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_type_of_the_network_is_kept(backend, dtype, rng):
     network = small(backend, dtype)

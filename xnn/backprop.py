@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from xnn.contract import Array
+from xnn.contract import Array, typed
 from xnn.layers.base import Operation
 
 __all__ = ["Check", "Record", "backprop", "feed_forward"]
@@ -49,6 +49,7 @@ def feed_forward(
             check(xp, len(records), "parameters", θ)
         try:
             y, kept = operation.forward(xp, x, *θ)
+            y = typed(xp, y, x)
         except Exception as error:
             error.add_note(_where(len(records), operation, "feed-forward", x))
             raise
@@ -73,7 +74,7 @@ def backprop(
     With ``per_example`` each gradient has a new first axis, the examples. A list given as ``deltas``
     receives the δ of every layer, the first layer's first.
     """
-    gradients: list[tuple[Array, ...]] = []
+    gradients: list[list[Array]] = []
     learning = [depth for depth, record in enumerate(records) if record.parameters]
     lowest = 0 if deltas is not None else min(learning, default=len(records))  # nobody below needs a δ
     for depth in range(len(records) - 1, lowest - 1, -1):
@@ -83,12 +84,12 @@ def backprop(
         try:
             if θ:
                 equation = operation.per_example if per_example else operation.gradients
-                gradients.append(equation(xp, δ, y, kept, x, *θ))
+                gradients.append([typed(xp, g, x) for g in equation(xp, δ, y, kept, x, *θ)])
                 _check_shapes(gradients[-1], θ, (x.shape[0],) if per_example else ())
                 if check is not None:
                     check(xp, depth, "gradients", gradients[-1])
             if depth > lowest:
-                δ = operation.delta(xp, δ, y, kept, x, *θ)
+                δ = typed(xp, operation.delta(xp, δ, y, kept, x, *θ), x)
                 if check is not None:
                     check(xp, depth, "δ of the layer below", (δ,))
         except Exception as error:

@@ -27,6 +27,7 @@ __all__ = [
     "has_mask",
     "is_writeable",
     "slices",
+    "typed",
 ]
 
 Array: TypeAlias = Any  # an array of any library of the standard
@@ -181,7 +182,7 @@ class Backend:
         self, equation: Equation, state: Sequence[Array], gradient: Array, scalars: Mapping[str, float]
     ) -> tuple[Array, ...]:
         """The update of one block."""
-        return apart(state, equation(self.xp, state[0], gradient, *state[1:], **scalars))
+        return apart(self.xp, state, equation(self.xp, state[0], gradient, *state[1:], **scalars))
 
     # A step of a network as a whole. A library of which every call is dear may hand out a namespace that only
     # takes notes, and compute all of them together in the end; the equations of the layers know nothing of it.
@@ -228,9 +229,14 @@ def comes_with_xnn(own: Any) -> bool:
     return str(own.__module__).startswith("xnn.")
 
 
-def apart(state: Sequence[Array], new: Sequence[Array]) -> tuple[Array, ...]:
-    """The new state of an update, to be written over the old one: an array of the old one that has another place in
-    the new one, such as the θ of before, is copied.
+def typed(xp: Any, a: Array, like: Array) -> Array:
+    """The array a in the data type of another one, which it nearly always has: NumPy's numbers promote, say."""
+    return a if a.dtype == like.dtype else xp.astype(a, like.dtype)
+
+
+def apart(xp: Any, state: Sequence[Array], new: Sequence[Array]) -> tuple[Array, ...]:
+    """The new state of an update, to be written over the old one, in its data types: an array of the old one that has
+    another place in the new one, such as the θ of before, is copied.
 
     Raises:
         TypeError: for what is no tuple of as many arrays: one array would be taken for its entries.
@@ -250,7 +256,8 @@ def apart(state: Sequence[Array], new: Sequence[Array]) -> tuple[Array, ...]:
                 f"{tuple(a.shape)}; got {shapes}"
             )
     return tuple(
-        b * 1.0 if b is not a and any(b is other for other in state) else b for a, b in zip(state, new, strict=True)
+        b * 1.0 if b is not a and any(b is other for other in state) else typed(xp, b, a)
+        for a, b in zip(state, new, strict=True)
     )
 
 

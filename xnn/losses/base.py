@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import array_api_compat
 
 from xnn.arrays import isdtype, namespace, on_their_device, owner, to_numpy, unify
-from xnn.contract import Array, Backend
+from xnn.contract import Array, Backend, typed
 from xnn.host import ndarray
 
 __all__ = ["Elementwise", "Loss"]
@@ -59,6 +59,7 @@ class Loss:
                 f"{tuple(a.shape[:1])}, and slopes of shape {tuple(a.shape)}; got {tuple(costs.shape)} and "
                 f"{tuple(slopes.shape)}"
             )
+        costs, slopes = typed(xp, costs, a), typed(xp, slopes, a)
         if weights is None:
             c = 1.0 / a.shape[0]
             return xp.sum(costs) * c, slopes * c
@@ -210,10 +211,10 @@ class Elementwise(Loss):
         if weights is None:
             c = 1.0 / (a.shape[0] * self._outputs(a))
             costs, δ = self.elements(xp, a, y, c)
-            return xp.sum(costs) * c, δ
+            return typed(xp, xp.sum(costs) * c, a), typed(xp, δ, a)
         w = column(xp, weights / (nonzero(xp, xp.sum(weights)) * self._outputs(a)), a)
         costs, δ = self.elements(xp, a, y, w)
-        return xp.sum(costs * w), δ
+        return typed(xp, xp.sum(costs * w), a), typed(xp, δ, a)
 
     def _outputs(self, a: Array) -> float:
         return float(prod(a.shape[1:])) if self.mean else 1.0

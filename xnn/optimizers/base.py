@@ -135,7 +135,7 @@ class Optimizer(Descent):
         for θ, g, *rest in zip(θs, gs, *kept, strict=True):
             own = [xp.asarray(a, copy=True) for a in (θ, *rest)]
             g = g if comes_with_xnn(equation) else xp.asarray(g, copy=True)  # which an equation of one's own may change
-            new.append(apart(own, equation(xp, own[0], g, *own[1:], **scalars)))
+            new.append(apart(xp, own, equation(xp, own[0], g, *own[1:], **scalars)))
         columns = [rebuild(theta, column) for column in zip(*new, strict=True)] or [theta] * (1 + len(buffers))
         return columns[0], {**numbers, **dict(zip(buffers, columns[1:], strict=True))}
 
