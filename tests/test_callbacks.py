@@ -356,6 +356,10 @@ def test_settings_of_callbacks_are_checked():
 def test_checkpoint_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"create the folder .*missing"):
         train([Checkpoint(tmp_path / "missing" / "x.safetensors")], [1])
+    run = Run()
+    with pytest.raises(IsADirectoryError, match="which is a folder"):
+        train([Checkpoint(tmp_path)], [1], run)
+    assert len(run.history) == 0
     with pytest.raises(ValueError, match=r"'val_acc'.*it may name: epoch, loss, val_loss"):
         train([Checkpoint(tmp_path / "{val_acc}.safetensors")], [1])
     with pytest.raises(ValueError, match="cannot make a file name"):
@@ -369,6 +373,16 @@ def test_checkpoint_errors(tmp_path):
 
 
 # -- CSVLogger -----------------------------------------------------------------------------------------------------
+
+
+def test_csv_after_a_line_that_was_cut_short(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,loss,val_loss\n1,0.5,0.")
+    train([CSVLogger(path, append=True)], [2, 3])
+    assert path.read_text() == "epoch,loss,val_loss\n1,0.5,0.\n1,0.0,2\n2,0.0,3\n"
+    path.write_bytes(b"\xffepoch")
+    with pytest.raises(ValueError, match=r"CSVLogger cannot continue .*: its columns are"):
+        train([CSVLogger(path, append=True)], [1])
 
 
 def test_csv(tmp_path):

@@ -212,7 +212,7 @@ class Checkpoint(Callback):
     one saved before; ``mode`` is as in ``EarlyStopping``. ``saved`` is the path of the last file.
 
     Raises:
-        FileNotFoundError: before training, where the folder does not exist.
+        FileNotFoundError, IsADirectoryError: before training, where the folder does not exist, or is the path itself.
         ValueError: before training, for a name in the path, or a monitor, that no epoch will report.
     """
 
@@ -235,7 +235,8 @@ class Checkpoint(Callback):
             raise FileNotFoundError(f"Checkpoint saves to {os.fspath(self.path)!r}: create the folder {folder} first")
         if self.monitor is not None:
             _check_monitor("Checkpoint", self.monitor, run)
-        self._name(0, dict.fromkeys(run.names, 0.0))
+        if Path(path := self._name(0, dict.fromkeys(run.names, 0.0))).is_dir():
+            raise IsADirectoryError(f"Checkpoint saves to {path!r}, which is a folder: give the name of a file in it")
 
     def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """Save, when it is time or the value is better."""
@@ -288,10 +289,12 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, run: Run) -> None:
         """Read the names of the columns of a file that is to be continued; another one is kept until the first line."""
-        with open(self.path, "a+", encoding="utf-8", newline="") as file:
+        with open(self.path, "a+", encoding="utf-8", newline="", errors="replace") as file:
             file.seek(0)
-            self._columns = next(csv.reader(file), []) if self.append else []
+            text = file.read() if self.append else ""
+        self._columns = next(csv.reader(text.splitlines()), [])
         self._begun = self.append
+        self._lead = "" if text[-1:] in ("", "\r", "\n") else "\n"  # a last line that was cut short stays one
         names = ["epoch", *run.names]
         if self._columns and self._columns != names:
             raise ValueError(
@@ -308,8 +311,9 @@ class CSVLogger(Callback):
         values: dict[str, object] = {**logs, "epoch": run.epoch + 1}
         rows.append([values.get(name, "") for name in self._columns])
         with open(self.path, "a" if self._begun else "w", encoding="utf-8", newline="") as file:
+            file.write(self._lead)
             csv.writer(file, lineterminator="\n").writerows(rows)
-        self._begun = True
+        self._begun, self._lead = True, ""
 
     def state_dict(self) -> dict[str, Any]:
         """All lines so far."""
@@ -320,7 +324,7 @@ class CSVLogger(Callback):
         with open(self.path, "w", encoding="utf-8", newline="") as file:
             file.write(state["text"])
         self._columns = next(csv.reader(state["text"].splitlines()), [])
-        self._begun = True
+        self._begun, self._lead = True, ""
 
 
 @dataclass(eq=False)
