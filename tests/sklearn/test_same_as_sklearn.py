@@ -28,6 +28,7 @@ CASES = {
     "adam": (MLPClassifier, DIGITS, {}),
     "several hidden layers": (MLPClassifier, DIGITS, {"hidden_layer_sizes": (20, 10), "activation": "tanh"}),
     "no hidden layer": (MLPClassifier, DIGITS, {"hidden_layer_sizes": ()}),
+    "no hidden layer, logistic": (MLPClassifier, DIGITS, {"hidden_layer_sizes": (), "activation": "logistic"}),
     "one number of units": (MLPClassifier, DIGITS, {"hidden_layer_sizes": 7, "activation": "identity"}),
     "sgd": (MLPClassifier, DIGITS, {"solver": "sgd", "learning_rate_init": 0.1}),
     "plain momentum": (MLPClassifier, DIGITS, {"solver": "sgd", "nesterovs_momentum": False, "momentum": 0.5}),
@@ -98,6 +99,14 @@ def test_with_weights_of_the_examples(case):
     ours, theirs = both(estimator, **settings)
     weights = RNG.uniform(0.1, 3.0, len(x))
     assert_same(ours.fit(x, y, sample_weight=weights), theirs.fit(x, y, sample_weight=weights), x)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_rates_that_become_infinite_have_no_score():
+    settings = {"loss": "poisson", "early_stopping": True, "solver": "sgd", "learning_rate_init": 1.0, "max_iter": 3}
+    ours, theirs = (model.fit(*COUNTS) for model in both(MLPRegressor, hidden_layer_sizes=(), **settings))
+    assert np.isnan(ours.validation_scores_).any()
+    np.testing.assert_allclose(ours.validation_scores_, theirs.validation_scores_, rtol=1e-9)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])

@@ -140,6 +140,8 @@ class MLP(BaseEstimator):
     def _initialize(self, X: Any, units: list[int]) -> None:
         """Draw the first weights, and set what a training counts from."""
         activations = activations_of(self.activation, units[1:-1])
+        if not activations and isinstance(self.activation, (str, Layer)):  # scikit-learn goes by it there, too
+            activations = activations_of(self.activation, [0])
         pairs = list(glorot(units, activations, self._random_state))
         dtype = str(X.dtype).rpartition(".")[2]
         self.coefs_, self.intercepts_ = ([a.astype(dtype) for a in arrays] for arrays in zip(*pairs, strict=True))

@@ -132,4 +132,5 @@ class MLPRegressor(RegressorMixin, MLP):
         return y
 
     def _score(self, a: Any, y: Any, weights: Any) -> float:
-        return float(r2_score(y, self._link(numpy, a), sample_weight=weights))
+        predicted = self._link(numpy, a)  # of finite outputs, rates may be infinite
+        return float(r2_score(y, predicted, sample_weight=weights)) if numpy.isfinite(predicted).all() else numpy.nan
