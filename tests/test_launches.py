@@ -126,6 +126,18 @@ def test_gathering_the_batch_adds_two_launches():
     assert ten.gemm - two.gemm == 8 * 8
 
 
+def test_the_cost_of_a_batch_takes_few_launches():
+    layers, loss, *_ = NETWORKS["three layers, Adam"]
+    network = xnn.Network(layers, inputs=32, backend="cupy", seed=0)
+    x, y = ROOT.normal(size=(320, 32)), labels(320, 10)
+    counted = []
+    for size in (320, 160, 32):
+        with cudacpu.count() as count:
+            network.evaluate(x, y, loss=loss, batch_size=size)
+        counted.append(count.launch)
+    assert counted[2] - counted[1] <= 8 * (3 + 4)
+
+
 OPTIONS = {
     "plain": {},
     "penalty": {"penalty": xnn.ElasticNet(1e-4, 1e-4)},

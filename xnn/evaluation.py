@@ -43,14 +43,15 @@ def measure(
     network: Any, batches: Iterator[Batch], loss: Loss, measures: Measures, penalty: Penalty | None
 ) -> dict[str, float]:
     """The cost and the metrics over all examples of the batches, in the mode of prediction."""
-    xp = network.backend.xp
-    meter = Meter(xp, measures)
+    backend = network.backend
+    meter = Meter(backend.xp, measures)
     check = watch(network.layers, network.step)
     for x, y, weights in batches:
         outputs = network.forward(x)
-        total, weight = loss.totals(xp, outputs, y, weights)
+        given = [None if a is None else backend.defer(a) for a in (outputs, y, weights)]
+        (total, weight), _ = backend.compute(loss.totals(backend.recorder, *given))
         if check is not None:
-            check(xp, -1, f"the cost ({type(loss).__name__})", (total,))
+            check(backend.xp, -1, f"the cost ({type(loss).__name__})", (total,))
         meter.add(total, weight, outputs, y)
     weight = meter.numbers("weight").sum()
     cost = meter.numbers("cost").sum() / weight if weight else 0.0
