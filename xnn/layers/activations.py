@@ -109,8 +109,9 @@ class LeakyReLU(Layer):
         _check_number(self, "negative_slope")
 
     def forward(self, xp: Any, x: Array) -> tuple[Array, Kept]:
-        """max(z, 0) + α·min(z, 0): α·∞, which is no number for α = 0, is nowhere in it."""
-        return xp.maximum(x, 0.0) + self.negative_slope * xp.minimum(x, 0.0), ()
+        """max(z, αz), or min(z, αz) where α > 1."""
+        α = self.negative_slope
+        return (xp.maximum if α <= 1.0 else xp.minimum)(x, α * x if α else 0.0), ()  # 0·∞ is no number
 
     def delta(self, xp: Any, δ: Array, y: Array, kept: Kept, x: Array) -> Array:
         """δ·([z > 0] + α[z ≤ 0])."""
