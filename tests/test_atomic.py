@@ -1,9 +1,13 @@
 """Files that are written whole; tests/test_checkpoint.py has them fail, and kills them, in the middle."""
 
 import os
+import shutil
+import tempfile
 
+import numpy as np
 import pytest
 
+import xnn
 from xnn import atomic
 from xnn.atomic import replacing
 
@@ -45,3 +49,35 @@ def test_an_error_names_the_folder_not_the_temporary_file(tmp_path):
     with pytest.raises(OSError, match=f"'{folder}'$"), replacing(os.path.join(folder, "a")):
         pass
     tmp_path.chmod(0o755)
+
+
+@pytest.fixture
+def closed_folder():
+    """A folder that may be read but not written, with a file in it that may not be read, also for root."""
+    if os.name != "posix":
+        pytest.skip("permissions are POSIX's here")
+    folder, user = tempfile.mkdtemp(), os.geteuid()
+    xnn.Network([xnn.Dense(1)], inputs=1).save(f"{folder}/net")
+    os.chmod(f"{folder}/net", 0)
+    os.chmod(folder, 0o555)
+    if user == 0:
+        os.seteuid(65534)  # nobody
+    yield folder
+    os.seteuid(user)
+    os.chmod(folder, 0o755)
+    shutil.rmtree(folder)
+
+
+def test_missing_permissions_are_told_before_the_training(closed_folder):
+    network, x = xnn.Network([xnn.Dense(1)], inputs=1), np.ones((3, 1))
+    for callback in (
+        xnn.Checkpoint(f"{closed_folder}/{{epoch}}.safetensors", every=50),
+        xnn.BackupAndRestore(f"{closed_folder}/run.safetensors"),
+    ):
+        with pytest.raises(PermissionError, match=closed_folder):
+            network.fit(x, x, loss=xnn.MeanSquaredError(), callbacks=[callback])
+    assert network.step == 0
+    with pytest.raises(PermissionError, match=closed_folder):
+        network.save(f"{closed_folder}/other")
+    with pytest.raises(xnn.FileError, match="cannot be read: no permission"):
+        xnn.load(f"{closed_folder}/net")

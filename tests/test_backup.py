@@ -252,7 +252,7 @@ def test_files_of_another_kind(tmp_path):
         train(tmp_path / "net")
     with pytest.raises(xnn.FileError, match="text cannot be read"):
         train(tmp_path / "text")
-    with pytest.raises(FileNotFoundError, match="create the folder"):
+    with pytest.raises(FileNotFoundError, match="does not exist; create it first"):
         train(tmp_path / "missing" / "run")
     with pytest.raises(ValueError, match="expected 'epoch' or steps; got 'step'"):
         xnn.BackupAndRestore("run", save_freq="step")

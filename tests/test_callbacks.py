@@ -354,10 +354,10 @@ def test_settings_of_callbacks_are_checked():
 
 
 def test_checkpoint_errors(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"create the folder .*missing"):
+    with pytest.raises(FileNotFoundError, match=r"the folder .*missing does not exist; create it first"):
         train([Checkpoint(tmp_path / "missing" / "x.safetensors")], [1])
     run = Run()
-    with pytest.raises(IsADirectoryError, match="which is a folder"):
+    with pytest.raises(IsADirectoryError, match="is a folder; give the name"):
         train([Checkpoint(tmp_path)], [1], run)
     assert len(run.history) == 0
     with pytest.raises(ValueError, match=r"'val_acc'.*it may name: epoch, loss, val_loss"):

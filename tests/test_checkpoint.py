@@ -185,7 +185,7 @@ def test_places_where_no_file_can_be(tmp_path):
     with pytest.raises(IsADirectoryError, match="is a folder"):
         write(tmp_path, {}, {})
     (tmp_path / "file").write_text("")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(NotADirectoryError, match="is no folder"):
         write(tmp_path / "file" / "a", {}, {})
     assert os.listdir(tmp_path) == ["file"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -13,7 +14,33 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["replacing"]
+__all__ = ["has_access", "replacing", "writable"]
+
+
+def writable(path: Any) -> str:
+    """Where a file of this path is written: the path itself, or what the link at it points to.
+
+    Whoever will write to it after hours of training asks before.
+
+    Raises:
+        OSError: where it cannot be written (FileNotFoundError where its folder is missing).
+    """
+    target = os.path.realpath(os.fsdecode(path))
+    folder = os.path.dirname(target)
+    if not os.path.exists(folder):
+        raise FileNotFoundError(f"{path}: the folder {folder} does not exist; create it first")
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(f"{path}: {folder} is no folder")
+    if os.path.isdir(target):
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
+    if not has_access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+    return target
+
+
+def has_access(path: str, mode: int) -> bool:
+    """Whether this process may read or write there (``os.R_OK``, ``os.W_OK``)."""
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 @contextlib.contextmanager
@@ -27,12 +54,8 @@ def replacing(path: Any) -> Iterator[BinaryIO]:
     Raises:
         OSError: where the file cannot be written (FileNotFoundError where its folder is missing).
     """
-    target = os.path.realpath(os.fsdecode(path))  # a link stays, and what it points to is replaced
+    target = writable(path)  # a link stays, and what it points to is replaced
     folder = os.path.dirname(target)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"{path}: the folder {folder} does not exist; create it first")
-    if os.path.isdir(target):
-        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
     _sweep(folder)
     with _temporary(folder) as file:
         yield file

@@ -6,11 +6,11 @@ import os
 import re
 import zlib
 from dataclasses import KW_ONLY, dataclass, fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 from xnn.architecture import describe
 from xnn.arguments import as_seed
+from xnn.atomic import writable
 from xnn.errors import FileError
 from xnn.history import History
 from xnn.host import ndarray
@@ -44,7 +44,7 @@ class BackupAndRestore(Callback):
         save_freq: ``"epoch"``, or after how many steps; a run is also saved when it ends.
 
     Raises:
-        FileNotFoundError: before training, where the folder does not exist.
+        OSError: before training, where the file cannot be written (FileNotFoundError where its folder is missing).
         FileError: before training, for a file that is damaged or holds no run.
         ValueError: before training, for a run with other settings, layers or examples; it says what differs. And in an
             estimator, whose runs it does not know.
@@ -69,9 +69,7 @@ class BackupAndRestore(Callback):
                 "BackupAndRestore keeps the runs of Network.fit; an estimator is kept whole by joblib.dump or pickle, "
                 "and goes on with warm_start=True or partial_fit"
             )
-        folder = Path(self.path).parent
-        if not folder.is_dir():
-            raise FileNotFoundError(f"BackupAndRestore: {os.fspath(self.path)!r}: create the folder {folder} first")
+        writable(self.path)
         self._settings = _settings(run)
         if os.path.exists(self.path):
             _restore(run, self.path, self._settings)

@@ -10,6 +10,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from xnn.atomic import writable
 from xnn.run import Callback, Run, as_callback
 from xnn.settings import settle, whole
 
@@ -212,7 +213,7 @@ class Checkpoint(Callback):
     one saved before; ``mode`` is as in ``EarlyStopping``. ``saved`` is the path of the last file.
 
     Raises:
-        FileNotFoundError, IsADirectoryError: before training, where the folder does not exist, or is the path itself.
+        OSError: before training, where the file cannot be written (FileNotFoundError where its folder is missing).
         ValueError: before training, for a name in the path, or a monitor, that no epoch will report.
     """
 
@@ -230,13 +231,11 @@ class Checkpoint(Callback):
     def on_train_begin(self, run: Run) -> None:
         """Forget an earlier run; better no folder now than after hours of training."""
         self.saved, self._best = "", -self._sign * math.inf
-        folder = Path(self.path).parent
-        if "{" not in str(folder) and not folder.is_dir():
-            raise FileNotFoundError(f"Checkpoint saves to {os.fspath(self.path)!r}: create the folder {folder} first")
         if self.monitor is not None:
             _check_monitor("Checkpoint", self.monitor, run)
-        if Path(path := self._name(0, dict.fromkeys(run.names, 0.0))).is_dir():
-            raise IsADirectoryError(f"Checkpoint saves to {path!r}, which is a folder: give the name of a file in it")
+        path = self._name(0, dict.fromkeys(run.names, 0.0))
+        if "{" not in str(Path(self.path).parent):
+            writable(path)
 
     def on_epoch_end(self, run: Run, logs: dict[str, float]) -> None:
         """Save, when it is time or the value is better."""

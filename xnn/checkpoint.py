@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from xnn.atomic import replacing
+from xnn.atomic import has_access, replacing
 from xnn.errors import FileError
 from xnn.host import ndarray, numpy
 
@@ -77,6 +77,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, ndarra
     if not os.path.isfile(place):
         what = "is a folder" if os.path.isdir(place) else "is no file" if os.path.exists(place) else "does not exist"
         raise FileError(f"{path} {what}; expected a file that was saved by xnn")
+    if not has_access(place, os.R_OK):
+        raise FileError(f"{path} cannot be read: no permission")
     try:
         text, stated, arrays = _open(place)
     except (MemoryError, FileError):

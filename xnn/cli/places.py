@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from xnn.atomic import has_access, writable
+
 __all__ = ["place"]
 
 
@@ -16,14 +18,8 @@ def place(path: str | Path, *inputs: str) -> Path:
         ValueError: where it is one of the inputs.
     """
     path = Path(path)
-    folder = path.parent
-    if not folder.exists():
-        raise FileNotFoundError(f"{path}: the folder {folder} does not exist; create it first")
-    if not folder.is_dir():
-        raise NotADirectoryError(f"{path}: {folder} is no folder")
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
-    if not os.access(path if path.exists() else folder, os.W_OK) or not os.access(folder, os.W_OK):
+    writable(path)
+    if path.exists() and not has_access(str(path), os.W_OK):
         raise PermissionError(f"{path} cannot be written: no permission")
     for other in inputs:
         if path.exists() and os.path.exists(other) and path.samefile(other):
