@@ -78,11 +78,11 @@ def _rebuild(tree: Any, new: Iterator[Any]) -> Any:
     return {key: next(new) if _is_array(x) else _rebuild(x, new) for key, x in tree.items()}
 
 
-def arrays(tree: Any, name: str = "theta") -> tuple[Any, list[Array]]:
+def arrays(tree: Any, name: str = "theta", beside: Any = None) -> tuple[Any, list[Array]]:
     """The namespace of the arrays in a structure, and the arrays themselves, as floats.
 
-    Numbers and lists become arrays of the library, device and data type of the first array, or
-    float64 of the current backend where there is none. Integers become floats.
+    Numbers and lists become arrays of the library, device and data type of the first array; where there is none,
+    of the array ``beside``, or else float64 of the current backend. Integers become floats.
 
     Raises:
         TypeError: for arrays of several libraries, and for what is no real number.
@@ -92,12 +92,12 @@ def arrays(tree: Any, name: str = "theta") -> tuple[Any, list[Array]]:
         return xp, [_floats(xp, tree, name)]
     found = dict(zip(places(tree, name), leaves(tree), strict=True))
     owned = {place: x for place, x in found.items() if _is_array(x)}
-    if not owned:
+    if not owned and beside is None:
         backend = get_backend()
         return backend.xp, [backend.asarray(_numbers(x, place)) for place, x in found.items()]
-    xp, *_ = unify(**owned)  # raises where two libraries meet
+    xp = unify(**owned)[0] if owned else namespace(beside)  # raises where two libraries meet
     owned = {place: _floats(xp, x, place) for place, x in owned.items()}
-    first = next(iter(owned.values()))
+    first = next(iter(owned.values()), beside)
     like = {"dtype": first.dtype, "device": array_api_compat.device(first)}
     return xp, [owned[p] if p in owned else xp.asarray(_numbers(x, p), **like) for p, x in found.items()]
 

@@ -289,6 +289,21 @@ def test_what_may_share_memory_is_refused():
     check_gradients(alone, V)
 
 
+def test_keys_that_are_truth_values_ranges_or_empty():
+    def f(x):
+        y = x * 1.0
+        y[range(2)] *= x[0]
+        y[[]] = 7.0
+        y[True] += x[::-1]
+        y[x[0] < 0.0] = 9.0
+        z = x[2] * x[1]
+        z[z > 0.0] *= x[2]
+        return np.sum(y * y) + z
+
+    check_gradients(f, V)
+    np.testing.assert_allclose(jvp(f, V, V)[0], f(V), rtol=1e-14)
+
+
 def test_what_cannot_be_written():
     for f, message in (
         (lambda x: np.zeros(3).__setitem__(slice(2), x[:2]), "zeros_like"),

@@ -596,6 +596,25 @@ def test_results_that_are_no_arrays(backend):
         derivative(lambda x: (x, x))(x)
 
 
+def test_numbers_are_arrays_of_the_library_beside_them(backend):
+    x, n = backend.asarray([1.0, 2.0], "float32"), backend.asarray([1, 2], "int64")
+    by_x, by_c = grad(lambda x, c: (x * c)[1], (0, 1))(x, 3.0)
+    assert (by_x.dtype, by_c.dtype, number(backend, by_c)) == (x.dtype, x.dtype, 2)
+    assert xnn.arrays.owner(grad(lambda c, n: c * 2.0)(3.0, n)) is xnn.arrays.owner(n)
+    np.testing.assert_array_equal(backend.to_numpy(grad(lambda c, x: (c * x)[0] ** 2)([3.0, 4.0], x)), [6, 0])
+    assert number(backend, derivative(lambda x, c: c**2 * x[1], argnum=1)(x, 3.0)) == 12
+    assert backend.to_numpy(grad(lambda c, x: abs(c * x[1]))(3.0 + 4.0j, x)) == pytest.approx(2 * (0.6 + 0.8j))
+    number_type = grad(lambda z, c: abs((z * c)[1]), (0, 1))(backend.asarray([1j, 2j], "complex64"), 3.0)[1].dtype
+    assert number_type == x.dtype
+
+
+def test_lists_of_numbers_are_results():
+    x = np.ones(2)
+    assert vjp(lambda x: [1.0, 2.0], x)[1]([1.0, 1.0]).tolist() == [0.0, 0.0]
+    assert jacobian(lambda x: [[1.0, 2j]])(x).tolist() == [[[0, 0], [0, 0]]]
+    check_gradients(lambda x: 3.0, x)
+
+
 def test_argnums_name_arguments_by_position():
     with pytest.raises(ValueError, match="argument 1 of a call with 1 by position"):
         grad(lambda x: x, argnums=1)(1.0)
@@ -607,6 +626,17 @@ def test_argnums_name_arguments_by_position():
         assert grad(lambda a, b: a * b, argnums=several)(3.0, 2.0) == (2.0, 3.0)
     with pytest.raises(ValueError, match="argument 0 of a call with 0 by position"):
         grad(lambda x: x)(x=1.0)
+    for twice in ((0, 0), (0, -2)):
+        with pytest.raises(ValueError, match="an argument twice"):
+            grad(lambda a, b: a * b, argnums=twice)(3.0, 2.0)
+    with pytest.raises(TypeError, match=r"argument 1\['name'\]: expected numbers"):
+        grad(lambda a, b: a, argnums=(0, 1))(3.0, {"x": np.ones(2), "name": None})
+    assert derivative(lambda x: x**3, np.int64(2))(1.0) == 6
+
+
+def test_what_an_array_lacks_is_told_with_what_to_take():
+    with pytest.raises(AttributeError, match="carries a derivative has no 'flat'; take NumPy's functions"):
+        grad(lambda x: x.flat[0])(np.ones(2))
 
 
 def test_tuples_with_names_stay_such():

@@ -110,6 +110,7 @@ CASES |= {
     "reshape, by name": (lambda xp, x: xp.reshape(x * x, shape=(6,)), [(2, 3)], ANY),
     "permute_dims": (lambda xp, x: xp.permute_dims(x * x, (2, 0, 1)), [(2, 3, 4)], ANY),
     "moveaxis": (lambda xp, x: xp.moveaxis(x * x, 0, -1), [(2, 3, 4)], ANY),
+    "moveaxis, by name": (lambda xp, x: xp.moveaxis(x * x, source=0, destination=-1), [(2, 3, 4)], ANY),
     "moveaxis, two": (lambda xp, x: xp.moveaxis(x * x, (0, 1), (-1, 0)), [(2, 3, 4)], ANY),
     "matrix_transpose": (lambda xp, x: xp.matrix_transpose(x * x) + x.mT, [(2, 3, 4)], ANY),
     "T": (lambda xp, x: (x * x).T, [(2, 3)], ANY),
@@ -668,6 +669,12 @@ def test_a_logarithm_of_a_sum_of_infinite_and_of_large_numbers(backend):
     share = 1 / (1 + math.exp(-16))
     np.testing.assert_allclose(found[0], [1, 0, 1, 0, 1, share, 1, 0.5], rtol=1e-15)
     np.testing.assert_allclose(found[1], [0, 1, 0, 1, 0, 1 / (1 + math.exp(16)), 0, 0.5], rtol=1e-14)
+
+
+def test_a_complex_power_of_a_negative_number():
+    z = np.asarray([0.3 + 0.2j, 2.0 - 1.0j])
+    tangent = jvp(lambda z: np.asarray([-0.4, 1.2]) ** z, z, z)[1]
+    np.testing.assert_allclose(tangent, jvp(lambda z: np.asarray([-0.4 + 0j, 1.2]) ** z, z, z)[1], rtol=1e-14)
 
 
 def test_a_clip_on_its_bounds_is_as_in_pytorch(backend):

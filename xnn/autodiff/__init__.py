@@ -3,9 +3,9 @@
 Read in this order: ``rule`` (what is known of a function), ``elementwise``, ``products`` and ``linear`` (the tables),
 ``composed``, ``fourier``, ``decompositions`` and ``linalg``, ``tracing`` (arrays that carry derivatives), ``views`` and
 ``changes`` (arrays that change), ``levels`` (the two modes), ``recording`` (the namespace) with ``foreign`` and
-``numpy_functions`` (NumPy's calls) and ``lifting`` (with arrays that know it), ``watching`` (anomalies), ``tape`` and
-``modes`` (grad and its kin), ``matrices``, ``operations`` (layers and losses as nodes), ``custom``, ``check`` and
-``show``.
+``numpy_functions`` and its kin (NumPy's calls) and ``lifting`` (with arrays that know it), ``watching`` (anomalies),
+``tape`` and ``modes`` (grad and its kin), ``matrices``, ``operations`` (layers and losses as nodes), ``custom``,
+``check`` and ``show``.
 """
 
 from __future__ import annotations

@@ -25,11 +25,14 @@ __all__ = ["plain_key", "setitem", "update"]
 def plain_key(xp: Any, x: Array, key: Any) -> Any:
     """A key with arrays of the library in the place of lists; what would depend on a derivative is refused."""
     parts = key if isinstance(key, tuple) else (key,)
-    if any(isinstance(k, (bool, Traced)) for k in parts):
+    if any(isinstance(k, Traced) for k in parts):
         raise Derivative(f"x[{key!r}] has no derivative here; take xp.take(x, indices, axis=…) or xp.where")
-    like = plain(x)
-    parts = tuple(xp.base_namespace.asarray(k, device=device(like)) if isinstance(k, list) else plain(k) for k in parts)
+    parts = tuple(_indices(xp, list(k), plain(x)) if isinstance(k, (list, range)) else plain(k) for k in parts)
     return parts if isinstance(key, tuple) else parts[0]
+
+
+def _indices(xp: Any, key: list[Any], like: Array) -> Array:
+    return xp.base_namespace.asarray(key, dtype=None if key else xp.int64, device=device(like))
 
 
 def setitem(xp: Any, x: Any, key: Any, value: Any) -> None:

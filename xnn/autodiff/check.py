@@ -13,7 +13,7 @@ from xnn.arrays import namespace, on_their_device, to_numpy
 from xnn.autodiff.lifting import answering
 from xnn.autodiff.modes import jvp, vjp
 from xnn.autodiff.rule import is_complex
-from xnn.autodiff.tape import floats
+from xnn.autodiff.tape import floats, results
 from xnn.autodiff.tracing import raw
 from xnn.contract import Array
 from xnn.host import generator, numpy
@@ -45,7 +45,7 @@ def check_gradients(
         args = list(x)
         for n, a in zip(numbers, chosen, strict=True):
             args[n] = a
-        return trees.leaves(answering(f)(*args))
+        return results(answering(f)(*args), trees.leaves(chosen)[0])
 
     names = [place for n in numbers for place in trees.places(x[n], f"argument {n}")]
     arrays = [a for n in numbers for a in floats(x[n], n)]

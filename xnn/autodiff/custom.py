@@ -105,7 +105,7 @@ def checkpoint(f: Callable[..., Array]) -> Callable[..., Array]:
     """
 
     def function(*args: Any, **options: Any) -> Array:
-        traced = _traced(args) + _traced(options)
+        traced = _traced((args, options))
         if not traced:
             return f(*args, **options)
         structure = (*args, options)

@@ -30,7 +30,8 @@ def _power_exponent(xp: Any, g: Array, y: Array, a: Any, b: Any) -> Array:
     if isinstance(a, (int, float, complex)):
         log = cmath.log(a or 1.0)
         return g * (y * (log if is_complex(y) else log.real if log.imag == 0.0 else math.nan))
-    return g * (y * xp.log(xp.where(a == 0.0, 1.0, a)))
+    a = xp.where(a == 0.0, 1.0, a)
+    return g * (y * xp.log(xp.astype(a, y.dtype) if is_complex(y) and not is_complex(a) else a))
 
 
 def _log_share(xp: Any, a: Any, b: Any) -> Array:
@@ -84,7 +85,7 @@ _TABLE = (
     Elementwise("divide", lambda xp, g, y, a, b: g / b, lambda xp, g, y, a, b: -(g * y) / b, linear=(0,)),
     Elementwise("pow", _power_base, _power_exponent),
     Elementwise(
-        "remainder", lambda xp, g, y, a, b: g, lambda xp, g, y, a, b: -g * xp.floor(a / b), reads="x", linear=(0,)
+        "remainder", lambda xp, g, y, a, b: g, lambda xp, g, y, a, b: -g * xp.floor_divide(a, b), reads="x", linear=(0,)
     ),
     Elementwise("negative", lambda xp, g, y, x: -g, reads="", linear=(0,)),
     Elementwise("positive", lambda xp, g, y, x: g, reads="", linear=(0,)),

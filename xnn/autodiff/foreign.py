@@ -109,9 +109,7 @@ def _function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, An
         given[key] = _of_list(xp, given[key], like)
     if name in ("concatenate", "stack", "concat"):
         given["arrays"] = [_of_list(xp, a, like) for a in given["arrays"]]
-    if name == "sum" and "where" in given:
-        given["a"] = xp.where(given.pop("where"), given["a"], 0.0)
-    inner = called.__module__.rpartition(".")[2]
+    inner = _place(called)
     if name in _SPECIAL and not (inner == "linalg" and name in _OF_STANDARD):
         known = _signature(_SPECIAL[name]).parameters
         if "options" not in known:
@@ -125,6 +123,16 @@ def _function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, An
         raise Derivative(f"numpy.{name} has no derivative here; write it with the functions of xnn's namespace")
     positional = [value for key, value in given.items() if key not in keywords]
     return found(*positional, **{_OPTIONS[key]: value for key, value in keywords.items()})
+
+
+@cache
+def _place(called: Any) -> str:
+    """Where the function is: "linalg", "fft" or "numpy". Another of this name, as numpy.emath.sqrt is, is refused."""
+    inner = called.__module__.rpartition(".")[2]
+    inner = inner if inner in ("linalg", "fft") else "numpy"
+    if getattr(numpy if inner == "numpy" else getattr(numpy, inner), called.__name__, None) is not called:
+        raise Derivative(f"{called.__module__}.{called.__name__} has no derivative here")
+    return inner
 
 
 def _refuse(name: str, arguments: list[str]) -> None:
@@ -175,10 +183,12 @@ def _of_axis(name: str) -> Any:
     return function
 
 
-def _take(xp: Any, a: Array, indices: Any, axis: int | None = None) -> Array:
+def _take(xp: Any, a: Array, indices: Any, axis: int | None = None, mode: str = "raise") -> Array:
     if axis is None:
         a, axis = xp.reshape(a, (-1,)), 0
-    indices = xp.asarray(indices, device=a.device)
+    indices, n = xp.asarray(indices, device=a.device), a.shape[axis]
+    if mode != "raise":
+        indices = indices % n if mode == "wrap" else xp.clip(indices, 0, n - 1)
     before = tuple(a.shape[: axis % a.ndim])
     taken = xp.take(a, xp.reshape(indices, (-1,)), axis=axis)
     return xp.reshape(taken, (*before, *indices.shape, *a.shape[len(before) + 1 :]))
@@ -213,6 +223,9 @@ _SPECIAL: dict[str, Any] = {
     "inner": _inner,
     "tensordot": lambda xp, a, b, axes=2: xp.tensordot(a, b, axes=axes),
     "clip": _clip,
+    "linspace": lambda xp, start, stop, num=50, axis=0, **options: xp.moveaxis(
+        xp.linspace(start, stop, num, **options), 0, axis
+    ),
     "sort": _of_axis("sort"),
     "argsort": _of_axis("argsort"),
     "take": _take,

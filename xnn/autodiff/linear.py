@@ -19,12 +19,12 @@ from xnn.autodiff.rule import Linear, Rule, Tangents, cast, conj, is_complex, re
 from xnn.autodiff.tracing import apply, raw
 from xnn.contract import Array
 
-__all__ = ["GETITEM", "LINEAR", "SELECT", "SETITEM", "axes_of"]
+__all__ = ["ADD_AT", "GETITEM", "LINEAR", "SELECT", "SETITEM", "axes_of"]
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes as a tuple of numbers from 0; None is all."""
-    given = range(ndim) if axis is None else (axis,) if hasattr(axis, "__index__") else axis
+    given = range(ndim) if axis is None or not ndim else (axis,) if hasattr(axis, "__index__") else axis
     return tuple(a % ndim for a in given)
 
 
@@ -66,7 +66,7 @@ def _cumulative_sum(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
     if o.get("include_initial", False):
         g = g[(slice(None),) * (axis % g.ndim) + (slice(1, None), ...)]
     g = xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
-    return cast(xp, g, args[0])
+    return xp.reshape(cast(xp, g, args[0]), args[0].shape)
 
 
 def _concat(xp: Any, i: int, g: Array, args: Any, o: Any) -> Array:
@@ -242,8 +242,8 @@ LINEAR: dict[str, Linear] = {
         Linear("matrix_transpose", lambda xp, i, g, args, o: xp.matrix_transpose(g)),
         Linear("flip", lambda xp, i, g, args, o: xp.flip(g, **o)),
         Linear("roll", _roll),
-        Linear("tril", lambda xp, i, g, args, o: xp.tril(g, **o)),
-        Linear("triu", lambda xp, i, g, args, o: xp.triu(g, **o)),
+        Linear("tril", lambda xp, i, g, args, o: reduce_to(xp, xp.tril(g, **o), args[0])),  # NumPy repeats a row
+        Linear("triu", lambda xp, i, g, args, o: reduce_to(xp, xp.triu(g, **o), args[0])),
         Linear("concat", _concat, lambda xp, *a, **o: xp.concat(list(a), **o), arguments=None),
         Linear("stack", _stack, lambda xp, *a, **o: xp.stack(list(a), **o), arguments=None),
         # Reading by indices.

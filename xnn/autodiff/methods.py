@@ -10,13 +10,19 @@ from xnn.host import numpy
 
 __all__ = ["Methods", "shape_of"]
 
+_OF_STANDARD = {"axis", "keepdims"}
+
 
 def _method(name: str, *positional: str) -> Any:
     """A method that is the function of this name; the options named may be given by position."""
+    called = getattr(numpy, name)
 
     def method(self: Methods, *args: Any, **options: Any) -> Array:
         options.update(zip(positional, args, strict=False))
-        return getattr(self.level.recording, name)(self, **_given(options))
+        options = _given(options)
+        if options.keys() <= _OF_STANDARD:
+            return getattr(self.level.recording, name)(self, **options)
+        return self.level.recording.function(called, (self,), options, self)
 
     return method
 
@@ -67,6 +73,14 @@ class Methods:
     cumsum, cumprod, clip, squeeze, swapaxes = map(_of_numpy, ("cumsum", "cumprod", "clip", "squeeze", "swapaxes"))
     round, diagonal = map(_of_numpy, ("round", "diagonal"))
 
+    def compress(self, condition: Any, axis: int | None = None) -> Array:
+        """The entries where the condition holds."""
+        return self.level.recording.function(numpy.compress, (condition, self, axis), {}, self)
+
+    def fill(self, value: Any) -> None:
+        """Write the value into all entries."""
+        self.level.recording.setitem(self, ..., value)
+
     def transpose(self, *axes: Any) -> Array:
         """x.transpose(), x.transpose(1, 0) or x.transpose((1, 0))."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
@@ -94,7 +108,7 @@ class Methods:
         """The numbers in another type."""
         return self if not copy and self.dtype == dtype else self.level.recording.astype(self, dtype)
 
-    def copy(self) -> Any:
+    def copy(self, order: str = "C") -> Any:
         """An array of its own, which no change of this one reaches."""
         return self.level.kind(self.value, self.level, self.mark)
 

@@ -150,12 +150,12 @@ def derivatives(f: Callable[..., Array], n: int, argnum: int = 0) -> Callable[..
     alone, as in a batch of numbers, that is the derivative of yᵢ by xᵢ. It takes one pass in forward mode, with
     truncated Taylor series.
     """
-    if not isinstance(n, int) or n < 0:
+    if not hasattr(n, "__index__") or n < 0:
         raise ValueError(f"the order of a derivative is a whole number from 0; got {n!r}")
 
     @on_their_device
     def function(*args: Any, **options: Any) -> tuple[Array, ...]:
-        arrays = floats(args[argnum], argnum)
+        arrays = floats(args[argnum], argnum, args)
         if n == 0:
             return (answering(f)(*args, **options),)
         marks = [(ones(a),) + (None,) * (n - 1) for a in arrays]

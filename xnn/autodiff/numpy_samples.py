@@ -1,4 +1,4 @@
-"""NumPy's functions of samples and signals beyond the standard, as compositions: gradient, convolve, interp, median, ….
+"""NumPy's functions of samples and signals beyond the standard, as compositions: gradient, convolve, interp, cov, ….
 
 Each has NumPy's arguments behind the namespace that records.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 from array_api_compat import device
 
-from xnn.autodiff.rule import is_complex
+from xnn.autodiff.linear import ADD_AT, axes_of
+from xnn.autodiff.numpy_arrays import arrays_of, at_least
+from xnn.autodiff.rule import conj, is_complex
 from xnn.autodiff.tracing import Derivative, Traced, raw
 from xnn.contract import Array
 from xnn.host import numpy
@@ -23,7 +24,7 @@ __all__ = ["OF_SAMPLES"]
 def gradient(xp: Any, f: Array, varargs: Any = (), axis: Any = None, edge_order: int = 1) -> Any:
     """Central differences inside and one-sided ones at the ends, along each axis; for spacings or coordinates."""
     axes = list(range(f.ndim)) if axis is None else [axis] if isinstance(axis, int) else list(axis)
-    steps = list(varargs) or [1.0]
+    steps = arrays_of(xp, (f, *varargs))[1:] or [1.0]
     steps = steps * len(axes) if len(steps) == 1 else steps
     if edge_order != 1 or len(steps) != len(axes):
         raise Derivative("numpy.gradient has a derivative here for edge_order=1 and one spacing, or one for each axis")
@@ -102,22 +103,6 @@ def heaviside(xp: Any, x: Array, middle: Any) -> Array:
     return xp.where(x == 0.0, middle, xp.astype(x > 0.0, x.dtype))
 
 
-def quantile(xp: Any, a: Array, q: Any, axis: Any = None, keepdims: bool = False) -> Array:
-    """The value below which the share q of the sorted entries lies, with straight lines between entries."""
-    if not (axis is None or isinstance(axis, int)):
-        raise Derivative("quantiles have derivatives here along one axis or all")
-    if numpy.ndim(q):
-        return xp.stack([quantile(xp, a, share, axis, keepdims) for share in q])
-    kept = tuple(1 if axis is None or i == axis % a.ndim else n for i, n in enumerate(a.shape))
-    s = xp.sort(xp.reshape(a, (-1,)) if axis is None else xp.moveaxis(a, axis, -1))
-    place = float(q) * (s.shape[-1] - 1)
-    low = math.floor(place)
-    t, high = place - low, math.ceil(place)
-    y = s[..., low] if t == 0 else (1.0 - t) * s[..., low] + t * s[..., high]
-    y = xp.where(xp.isnan(s[..., -1]), s[..., -1], y)  # NaN comes last
-    return xp.reshape(y, kept) if keepdims else y
-
-
 def vander(xp: Any, x: Array, N: int | None = None, increasing: bool = False) -> Array:
     """The powers of x as columns."""
     powers = range(x.shape[0] if N is None else N)
@@ -132,20 +117,6 @@ def nan_to_num(xp: Any, x: Array, copy: bool = True, nan: float = 0.0, posinf: A
     return xp.where(raw(x) == -math.inf, float(limits.min) if neginf is None else neginf, x)
 
 
-def nanmean(xp: Any, a: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """The mean of what is a number."""
-    none = xp.isnan(a)
-    o = {"axis": axis, "keepdims": keepdims}
-    return xp.sum(xp.where(none, 0.0, a), **o) / xp.sum(xp.astype(~none, a.dtype), **o)
-
-
-def _nan_extreme(name: str, least: float) -> Callable[..., Array]:
-    def function(xp: Any, a: Array, axis: Any = None, keepdims: bool = False) -> Array:
-        return getattr(xp, name)(xp.where(xp.isnan(a), least, a), axis=axis, keepdims=keepdims)
-
-    return function
-
-
 def rot90(xp: Any, m: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     """Turned by k quarters."""
     for _ in range(k % 4):
@@ -155,29 +126,92 @@ def rot90(xp: Any, m: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Arra
     return m
 
 
-def delete(xp: Any, arr: Array, obj: Any, axis: int | None = None) -> Array:
-    """Without these entries, rows or columns."""
-    if axis is None:
-        arr, axis = xp.reshape(arr, (-1,)), 0
-    left = numpy.delete(numpy.arange(arr.shape[axis]), obj)
-    return xp.take(arr, xp.asarray(left, device=device(raw(arr))), axis=axis)
+def average(xp: Any, a: Array, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Array:
+    """Σ w a / Σ w."""
+    if weights is None:
+        return xp.mean(a, axis=axis, keepdims=keepdims)
+    if weights.ndim != a.ndim:  # those of the axes, in their order
+        axes = axes_of(axis, a.ndim)
+        weights = xp.permute_dims(weights, tuple(sorted(range(len(axes)), key=axes.__getitem__)))
+        weights = xp.reshape(weights, tuple(n if i in axes else 1 for i, n in enumerate(a.shape)))
+    total = xp.sum(weights + 0.0 * a, axis=axis, keepdims=keepdims)
+    return xp.sum(weights * a, axis=axis, keepdims=keepdims) / total
 
 
-def array_split(xp: Any, ary: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
-    """Parts of nearly equal length, or between these places."""
-    ends = numpy.array_split(numpy.arange(ary.shape[axis]), indices_or_sections)
-    before = (slice(None),) * (axis % ary.ndim)
-    starts = numpy.cumsum([0, *map(len, ends)]).tolist()
-    return [ary[(*before, slice(i, j), ...)] for i, j in pairwise(starts)]
+def cov(xp: Any, m: Array, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None) -> Array:
+    """Covariances of the rows."""
+    rows = [at_least(xp, a, 2) for a in (m, y) if a is not None]
+    m = xp.concat([a if rowvar or a.shape[0] == 1 else a.T for a in rows])
+    c = m - xp.mean(m, axis=1, keepdims=True)
+    y = c @ conj(xp, c.T) / max(m.shape[1] - (ddof if ddof is not None else 0 if bias else 1), 0)
+    return xp.reshape(y, ()) if y.shape == (1, 1) else y
+
+
+def corrcoef(xp: Any, x: Array, y: Any = None, rowvar: bool = True) -> Array:
+    """Correlations of the rows: their covariances over their standard deviations."""
+    c = cov(xp, x, y, rowvar)
+    if c.ndim == 0:
+        return c / c
+    s = xp.sqrt(xp.real(xp.linalg.diagonal(c)))
+    return c / s[:, None] / s[None, :]
+
+
+def histogram(xp: Any, a: Array, bins: Any = 10, range: Any = None, weights: Any = None, density: Any = None) -> Any:
+    """Counts, which are constant, and the edges; not the sums of weights with a derivative."""
+    if isinstance(weights, Traced) or isinstance(bins, str):
+        raise Derivative("numpy.histogram has no derivative here with weights that carry one, nor with bins by name; "
+                         "sum them by masks, or hand in the edges")  # fmt: skip
+    counts, edges = numpy.histogram(raw(a), raw(bins), range, weights=weights, density=density)
+    if isinstance(bins, int) and range is None:
+        low, high = xp.min(a), xp.max(a)
+        half = 0.5 * (raw(low) == raw(high))  # NumPy's, where all are the same
+        edges = xp.linspace(low - half, high + half, bins + 1)
+    return counts, edges if numpy.ndim(bins) == 0 else bins
+
+
+def bincount(xp: Any, x: Any, weights: Array, minlength: int = 0) -> Array:
+    """The weights of each number, summed."""
+    x = xp.asarray(x, device=device(raw(weights)))
+    n = max(minlength, 1 + max(map(int, x), default=-1))
+    return xp.apply(ADD_AT, (weights, x), {"shape": (n,), "axis": 0})
+
+
+def piecewise(xp: Any, x: Array, condlist: Any, funclist: Any, args: Any = (), kw: Any = None) -> Array:
+    """On the entries where a condition holds the function that belongs to it, or the number; last a default, or 0."""
+    one = not isinstance(condlist, (list, tuple)) or (x.ndim and not hasattr(condlist[0], "__len__"))
+    conditions = [numpy.asarray(raw(c), dtype=bool) for c in ([condlist] if one else condlist)]
+    if len(funclist) == len(conditions) + 1:
+        conditions.append(~numpy.logical_or.reduce(conditions))
+    if len(funclist) != len(conditions):
+        raise ValueError(f"piecewise takes a function for each of {len(conditions)} conditions, and perhaps a default; "
+                         f"got {len(funclist)}")  # fmt: skip
+    y = xp.where(numpy.zeros(x.shape, dtype=bool), x, 0.0)
+    for condition, f in zip(conditions, funclist, strict=True):
+        if condition.any():
+            y[condition] = f(x[condition], *args, **(kw or {})) if callable(f) else f
+    return y
+
+
+def trapezoid(xp: Any, y: Array, x: Any = None, dx: float = 1.0, axis: int = -1) -> Array:
+    """Σ (yᵢ + yᵢ₊₁)/2 Δx."""
+    y = xp.moveaxis(y, axis, -1)
+    if x is not None:
+        x = xp.moveaxis(x, axis, -1) if x.ndim > 1 else x
+        dx = x[..., 1:] - x[..., :-1]
+    return xp.sum(0.5 * (y[..., 1:] + y[..., :-1]) * dx, axis=-1)
+
+
+def polyval(xp: Any, p: Any, x: Any) -> Array:
+    """Horner's scheme, the highest power first."""
+    y = 0.0 * x
+    for i in range(len(p)):
+        y = y * x + p[i]
+    return y
 
 
 #: The functions by NumPy's names.
 OF_SAMPLES: dict[str, Callable[..., Any]] = {
-    **{f.__name__: f for f in (gradient, diff, convolve, correlate, interp, select, heaviside, quantile, vander,
-                               nan_to_num, nanmean, rot90, delete, array_split)},
-    "median": lambda xp, a, axis=None, keepdims=False: quantile(xp, a, 0.5, axis, keepdims),
-    "percentile": lambda xp, a, q, axis=None, keepdims=False: quantile(
-        xp, a, numpy.true_divide(q, 100.0), axis, keepdims),
-    "nanmax": _nan_extreme("max", -math.inf), "nanmin": _nan_extreme("min", math.inf),
+    **{f.__name__: f for f in (gradient, diff, convolve, correlate, interp, select, heaviside, vander, nan_to_num,
+                               rot90, average, cov, corrcoef, histogram, bincount, piecewise, trapezoid, polyval)},
     "broadcast_arrays": lambda xp, args: xp.broadcast_arrays(*args),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial, wraps
+from inspect import signature
 from operator import matmul
 from types import ModuleType
 from typing import Any
@@ -32,8 +33,13 @@ __all__ = ["VIEWS", "Recording", "recording"]
 RULES: dict[str, Rule] = {**ELEMENTWISE, **LINEAR, **SELECT, "matmul": MATMUL}
 
 # Arguments that may be given by keyword, but which the rules read by their position.
-_SECOND = {"reshape": "shape", "permute_dims": "axes", "broadcast_to": "shape", "roll": "shift", "squeeze": "axis"}
+_POSITIONAL = {
+    "reshape": ("shape",), "permute_dims": ("axes",), "broadcast_to": ("shape",), "roll": ("shift",),
+    "squeeze": ("axis",), "moveaxis": ("source", "destination"),
+}  # fmt: skip
 
+#: The options that the rules know, those of the standard; a library's own, such as NumPy's ``where=``, they do not.
+_OPTIONS = {"axis", "copy", "descending", "device", "dtype", "include_initial", "k", "keepdims", "rtol", "stable"}
 
 #: Functions whose result may be a view of their first argument.
 VIEWS = {"reshape", "permute_dims", "matrix_transpose", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "flip",
@@ -138,7 +144,7 @@ def _viewing(function: Any) -> Callable[..., Array]:
 
 
 def _recorded(own: Recording, plain: Any, rule: Rule) -> Callable[..., Array]:
-    base, second = own.base_namespace, _SECOND.get(rule.name)
+    base, positional = own.base_namespace, _POSITIONAL.get(rule.name, ())
     if isinstance(rule, Elementwise) and len(rule.partials) == 2:
 
         def binary(a: Any, b: Any, /) -> Array:
@@ -160,18 +166,26 @@ def _recorded(own: Recording, plain: Any, rule: Rule) -> Callable[..., Array]:
     def function(*args: Any, **options: Any) -> Array:
         for a in args:
             if isinstance(a, Traced):
-                if second in options:
-                    args = (*args, options.pop(second))
+                if options:
+                    args = (*args, *(options.pop(name) for name in positional if name in options))
+                    _check(rule.name, options, _OPTIONS)
                 return apply(rule, base, args, options)
         return plain(*args, **options)
 
     return function
 
 
+def _check(name: str, options: dict[str, Any], known: Any) -> None:
+    if not options.keys() <= known:
+        others = ", ".join(f"{key}=" for key in options if key not in known)
+        raise Derivative(f"{name} with {others} has no derivative here; leave such arguments out")
+
+
 def _of_list(own: Recording, plain: Any, rule: Rule) -> Callable[..., Array]:
     def function(arrays: Any, /, **options: Any) -> Array:
         arrays = list(arrays)
         if any(isinstance(a, Traced) for a in arrays):
+            _check(rule.name, options, _OPTIONS)
             return apply(rule, own.base_namespace, tuple(arrays), {"axis": 0, **options})
         return plain(arrays, **options)
 
@@ -186,10 +200,13 @@ def _constant(plain: Any) -> Callable[..., Any]:
 
 
 def _composed(own: Recording, plain: Any, composition: Any, views: bool) -> Callable[..., Any]:
+    known = frozenset(signature(composition).parameters)
+
     def function(*args: Any, **options: Any) -> Any:
         traced = any(isinstance(a, Traced) for a in args) or any(isinstance(a, Traced) for a in options.values())
         if not traced:
             return plain(*args, **options)
+        _check(composition.__name__, options, known)
         y = composition(own, *args, **options)
         if isinstance(y, Traced) and not views:
             y = still(y)  # neither an argument itself nor a view of one
@@ -270,13 +287,16 @@ def _getitem(xp: Recording, x: Array, key: Any) -> Array:
     key = changes.plain_key(xp, x, key)
     parts = key if isinstance(key, tuple) else (key,)
     key = parts[0] if len(parts) == 1 else key
-    arrays = [k for k in parts if getattr(k, "ndim", 0)]
-    if not arrays:  # numbers of the library, such as what argmax gives
-        return _getitem(xp, x, tuple(int(k) if hasattr(k, "shape") else k for k in parts))
-    if len(parts) == 1 and xp.isdtype(key.dtype, "integral"):
+    if not any(getattr(k, "ndim", 0) or _is_bool(k) for k in parts):  # numbers of the library, as argmax gives them
+        return _getitem(xp, x, tuple(int(k) if hasattr(k, "__index__") else k for k in parts))
+    if len(parts) == 1 and not _is_bool(key) and xp.isdtype(key.dtype, "integral"):
         taken = xp.take(x, xp.reshape(key, (-1,)), axis=0)
         return xp.reshape(taken, (*key.shape, *x.shape[1:]))
     return gather(xp, x, lambda places: places[key])  # masks and several arrays, where the library has them
+
+
+def _is_bool(k: Any) -> bool:
+    return isinstance(k, bool) or "bool" in str(getattr(k, "dtype", ""))
 
 
 def _matmul(xp: Recording, a: Any, b: Any, /) -> Array:

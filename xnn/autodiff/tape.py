@@ -10,6 +10,7 @@ from array_api_compat import device
 from xnn import trees
 from xnn.arrays import get_backend, isdtype, namespace, owner, to_numpy
 from xnn.autodiff.recording import recording
+from xnn.autodiff.rule import is_complex
 from xnn.autodiff.tracing import Traced, raw, still
 from xnn.autodiff.watching import reverse_level
 from xnn.contract import Array
@@ -35,12 +36,9 @@ class Tape:
         args = list(args)
         self.x: list[Array] = []
         self.structures: list[tuple[Any, int]] = []
+        numbers = _places(numbers, len(args))
         for n in numbers:
-            if not hasattr(n, "__index__"):
-                raise TypeError(f"argnums names arguments by their place, a whole number or several; got {n!r}")
-            if not -len(args) <= n < len(args):
-                raise ValueError(f"argnums names argument {n} of a call with {len(args)} by position")
-            own = floats(args[n], n)
+            own = floats(args[n], n, args)
             self.structures.append((args[n], len(own)))
             self.x += own
         if not self.x:
@@ -99,14 +97,34 @@ def _pair(result: Any) -> tuple[Any, Any]:
     return result
 
 
-def floats(tree: Any, n: int) -> list[Array]:
-    """The arrays of an argument, which must be floating-point numbers; numbers in Python and in lists become such."""
+def _places(numbers: Sequence[int], count: int) -> list[int]:
+    """The arguments that argnums names, of ``count`` by position, from 0."""
+    for n in numbers:
+        if not hasattr(n, "__index__"):
+            raise TypeError(f"argnums names arguments by their place, a whole number or several; got {n!r}")
+        if not -count <= n < count:
+            raise ValueError(
+                f"argnums names argument {n} of a call with {count} by position; hand in without its name what a "
+                "derivative is taken by"
+            )
+    places = [n % count for n in numbers]
+    if len(set(places)) < len(places):
+        raise ValueError(f"argnums names an argument twice: {tuple(numbers)}")
+    return places
+
+
+def floats(tree: Any, n: int, beside: Sequence[Any] = ()) -> list[Array]:
+    """The arrays of an argument, which must be floating-point numbers; numbers in Python and in lists become such.
+
+    Where there is no array in it, they become arrays like those ``beside`` it, the other arguments.
+    """
     found = trees.leaves(tree)
     owners = set()
     for i, x in enumerate(found):
         kind = owner(x)
-        if kind is None and to_numpy(x).dtype.kind == "c":
-            found[i] = x = get_backend().asarray(x)
+        if kind is None and _is_complex_number(x, tree, n, i):
+            like = _first(beside)
+            found[i] = x = get_backend().asarray(x) if like is None else namespace(like).asarray(x, device=device(like))
             kind = owner(x)
         owners.add(kind)
         if kind is None:
@@ -118,23 +136,52 @@ def floats(tree: Any, n: int) -> list[Array]:
             found[i] = x.detach()
     if len(owners) == 1 and None not in owners:
         return found
-    made = trees.arrays(tree, f"argument {n}")[1]  # a number stays one that ``+=`` does not change in place
-    return [a if owner(x) else a[()] for a, x in zip(made, found, strict=True)]
+    like = _first(beside) if owners == {None} else None
+    made = trees.arrays(tree, f"argument {n}", like)[1]  # a number stays one that ``+=`` does not change in place
+    return [a if a.ndim or owner(x) else a[()] for a, x in zip(made, found, strict=True)]
+
+
+def _is_complex_number(x: Any, tree: Any, n: int, i: int) -> bool:
+    if isinstance(x, (int, float)):
+        return False
+    return bool(to_numpy(x, trees.places(tree, f"argument {n}")[i]).dtype.kind == "c")
+
+
+def _first(args: Sequence[Any]) -> Any:
+    """An array of real floating-point numbers like the first of the arrays, None where there is none."""
+    every = [raw(x) for tree in args for x in trees.leaves(tree) if owner(x) is not None]
+    if not every:
+        return None
+    x = next(filter(_is_floating, every), every[0])
+    if is_complex(x):
+        return namespace(x).real(x)
+    return x if _is_floating(x) else namespace(x).asarray(0.0, device=device(x))
 
 
 def results(tree: Any, x: Array) -> list[Array]:
     """The arrays that a function gave; numbers in Python become such, of the library of x."""
     found = trees.leaves(tree)
     for i, y in enumerate(found):
-        if isinstance(y, (int, float, complex)) and not hasattr(y, "shape"):
-            a = raw(x)
-            found[i] = namespace(a).asarray(y, dtype=None if isinstance(y, complex) else a.dtype, device=device(a))
-        elif not hasattr(y, "shape"):
+        if hasattr(y, "shape"):
+            continue
+        numbers, a = _numbers(y), raw(x)
+        if numbers is not None:
+            dtype = None if numbers.dtype.kind == "c" else a.dtype
+            found[i] = namespace(a).asarray(numbers, dtype=dtype, device=device(a))
+        else:
             raise TypeError(
                 "a function with a derivative gives arrays or numbers, or lists, tuples and dictionaries with arrays; "
                 f"{trees.places(tree, 'its result')[i]} is a {type(y).__name__}"
             )
     return found
+
+
+def _numbers(y: Any) -> Any:
+    """Numbers in Python, and in lists, as an array on the host; None for what is neither."""
+    try:
+        return to_numpy(y)
+    except TypeError:
+        return None
 
 
 _FLOATING: dict[Any, bool] = {}  # by data type, and its class, since those of two libraries are not to be compared

@@ -283,6 +283,8 @@ class Traced(Methods):
     __ge__ = _constant("__ge__")
     __floordiv__ = _constant("__floordiv__")
     __rfloordiv__ = _constant("__rfloordiv__")
+    __round__ = _constant("__round__")
+    __divmod__, __rdivmod__ = lambda a, b: (a // b, a % b), lambda a, b: (b // a, b % a)
     __hash__ = None  # type: ignore[assignment]
 
     # -- What would cut the derivative --------------------------------------------------------------------------
@@ -296,6 +298,12 @@ class Traced(Methods):
     __dlpack__ = _refused("the exchange by DLPack")
 
     item = tolist = numpy = _refused("the number")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"an array that carries a derivative has no {name!r}; take NumPy's functions or those of "
+            "x.__array_namespace__()"
+        )
 
     # -- Calls of NumPy and PyTorch ------------------------------------------------------------------------------
 
