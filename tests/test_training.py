@@ -87,6 +87,14 @@ def test_an_epoch_of_one_batch_is_not_shuffled(backend, rng):
     np.testing.assert_array_equal(backend.to_numpy(shuffled.flat), backend.to_numpy(as_it_stands.flat))
 
 
+def test_a_batch_may_be_as_large_as_one_can_say(backend):
+    x = np.ones((5, 1))
+    network, whole = (xnn.Network([xnn.Dense(1)], inputs=1, seed=0, backend=backend) for _ in range(2))
+    network.fit(x, x, loss=LOSS, batch_size=2**70)
+    whole.fit(x, x, loss=LOSS, batch_size=5)
+    assert network.evaluate(x, x, loss=LOSS, batch_size=2**70) == whole.evaluate(x, x, loss=LOSS)
+
+
 def test_every_example_is_seen_once_an_epoch(backend, rng):
     seen = []
 

@@ -96,8 +96,8 @@ class ArrayData:
 
         The first ``done`` batches are left out.
         """
-        size = size or chunk(self._columns[0].shape[1:])
         n = self.samples if order is None else len(order)
+        size = min(size or chunk(self._columns[0].shape[1:]), n)
         if self.on_host:
             yield from self._backend.upload(self._on_host(slices(done * size, n, size), order))
             return
