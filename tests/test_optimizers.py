@@ -441,7 +441,7 @@ def test_an_equation_that_returns_too_little_is_named(backend):
     assert caught.value.__notes__ == ["in the update of Forgetful, whose equation returns θ and ['v']"]
 
 
-@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, None])
+@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, None, "fast", np.ones(2)])
 def test_a_schedule_that_gives_no_step_size_raises(value):
     optimizer = SGD(lr=lambda step: value)
     with pytest.raises(ValueError, match=r"SGD: the schedule .* gave .* after 0 updates"):
@@ -511,6 +511,7 @@ def test_settings_become_python_floats():
         (Adadelta, {"rho": 1.5}, "Adadelta: rho"),
         (Rprop, {"etas": (1.2, 0.5)}, "Rprop: etas"),
         (Rprop, {"step_sizes": (2.0, 1.0)}, "Rprop: step_sizes"),
+        (Adam, {"betas": 0.9}, "Adam: betas must be a pair of numbers, got 0.9"),
     ],
 )
 def test_settings_outside_their_interval_raise(kind, settings, message):
@@ -527,6 +528,10 @@ def test_settings_outside_their_interval_raise(kind, settings, message):
         (Adam, {"lr": Adam}, "Adam: lr is the class Adam; give one of its objects"),
         (Adam, {"betas": (0.9, "x")}, r"Adam: betas\[1\]"),
         (Rprop, {"lr": lambda step: 0.1}, "Rprop: lr must be a number"),
+        (Adam, {"eps": (1e-8, 1e-8)}, "Adam: eps must be a number"),
+        (Adam, {"amsgrad": "no"}, "Adam: amsgrad must be True or False, got 'no'"),
+        (xnn.SquaredError, {"half": 0.5}, "SquaredError: half must be True or False, got 0.5"),
+        (xnn.PoissonNLL, {"log_input": 1e-8}, "PoissonNLL: log_input must be True or False"),
     ],
 )
 def test_settings_that_are_no_numbers_raise(kind, settings, message):

@@ -1,7 +1,8 @@
-"""The numeric settings of frozen dataclasses: checked once, when the object is made, and kept as Python floats."""
+"""The settings of dataclasses: checked once, when the object is made, and kept as Python floats."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from math import isnan
 from numbers import Integral, Real
 from typing import Any
@@ -10,26 +11,31 @@ __all__ = ["number", "settle", "whole"]
 
 
 def settle(settings: Any, **intervals: str) -> None:
-    """Check fields of a frozen dataclass, and turn them into Python floats; call it in ``__post_init__``.
+    """Check fields of a dataclass, and turn numbers into Python floats; call it in ``__post_init__``.
 
     Each field is given the interval in which it must lie, as in ``settle(self, momentum="[0, 1)")``;
-    a field that holds a pair is checked number by number. Python floats matter: a ``numpy.float64``
-    among the scalars would turn an update in float32 into one in float64.
+    a field that is a pair by default is checked number by number, and one that is a truth value by default must be
+    one. Python floats matter: a ``numpy.float64`` among the scalars would make float64 of an update in float32.
 
     Raises:
-        TypeError: for what is no number.
+        TypeError: for what is no number, and for no truth value.
         ValueError: for a number outside its interval, and for a pair of another length than two.
     """
+    kind = type(settings).__name__
     for name, interval in intervals.items():
-        value, where = getattr(settings, name), f"{type(settings).__name__}: {name}"
+        value, where = getattr(settings, name), f"{kind}: {name}"
         checked: Any
-        if isinstance(value, (tuple, list)):
-            if len(value) != 2:
+        if isinstance(getattr(type(settings), name, None), tuple):
+            if not isinstance(value, (tuple, list)) or len(value) != 2:
                 raise ValueError(f"{where} must be a pair of numbers, got {value!r}")
             checked = tuple(number(f"{where}[{i}]", v, interval) for i, v in enumerate(value))
         else:
             checked = number(where, value, interval)
         object.__setattr__(settings, name, checked)
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(field.default, bool) and type(value).__name__ not in ("bool", "bool_"):  # NumPy has its own
+            raise TypeError(f"{kind}: {field.name} must be True or False, got {value!r}")
 
 
 def number(name: str, value: Any, interval: str) -> float:

@@ -28,6 +28,9 @@ class SquaredError(Elementwise):
     mean: ClassVar[bool] = False
     half: bool = False
 
+    def __post_init__(self) -> None:
+        settle(self)
+
     def elements(self, xp: Any, a: Array, y: Array, c: Any) -> tuple[Array, Array]:
         """(ℓ, c ℓ′)."""
         e = a - y

@@ -48,7 +48,10 @@ class Descent:
         if not callable(self.lr):
             return self.lr
         given: Any = self.lr(step)
-        η = nan if given is None else float(given)
+        try:
+            η = float(given)
+        except (TypeError, ValueError):
+            η = nan
         if not 0.0 <= η < inf:
             raise ValueError(f"{type(self).__name__}: the schedule {self.lr!r} gave {given!r} after {step} updates")
         return η
