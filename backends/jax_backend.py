@@ -45,7 +45,7 @@ class JaxBackend(Backend):
         return f"{cls.name}:{x.device.platform}:{x.device.id}"
 
     def dtype(self, name: str) -> Any:
-        if name in ("float64", "int64", "complex128") and not self._jax.config.jax_enable_x64:
+        if name in ("float64", "int64", "uint64", "complex128") and not self._jax.config.jax_enable_x64:
             raise BackendError(
                 f"JAX silently turns {name} into 32 bits unless it is told otherwise: JAX_ENABLE_X64=1 in the "
                 "environment or, before the first array, jax.config.update('jax_enable_x64', True)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xnn.contract import Array, Backend, BackendError, is_writeable
+from xnn.contract import Array, Backend, BackendError, Plan, Step, is_writeable
 
 __all__ = ["TorchBackend"]
 
@@ -46,6 +46,26 @@ class TorchBackend(Backend):
                 array = array.copy()
             array = self._torch.from_numpy(array) if array.ndim else self._torch.tensor(array)
         return array.to(device=self.device, dtype=None if dtype is None else self.dtype(dtype))
+
+    def plan(
+        self,
+        step: Step,
+        given: Sequence[Array | int | None],
+        standing: Sequence[Sequence[Array]],
+        most: int | None = None,
+    ) -> Plan | None:
+        """The step as it stands, but for the memory of its flat vector, which is taken from the system once."""
+        flat: Array | None = None
+
+        def plan(given: Sequence[Array | int | None]) -> tuple[list[Array], Array | None]:
+            nonlocal flat
+            results, packed = step(self.xp, standing, given)
+            parts = [part.reshape(-1) for part in packed]
+            if parts:
+                flat = self._torch.cat(parts, out=flat)
+            return list(results), flat
+
+        return plan
 
     def pieces(self, a: Array, size: int) -> Sequence[Array]:
         return a.split(size)  # type: ignore[no-any-return]

@@ -214,6 +214,19 @@ def test_a_plan_gives_the_bits_of_a_plain_step_wherever_the_data_lie(shapes, dty
         assert same(*seen)
 
 
+def test_on_pytorch_a_step_takes_the_memory_of_its_gradient_once(rng):
+    pytest.importorskip("torch", reason="for PyTorch")
+    network = xnn.Network([xnn.Dense(5), xnn.Tanh(), xnn.Dense(3)], inputs=4, seed=1, backend="torch", dtype="float64")
+    x, y, loss = rng.normal(size=(8, 4)), rng.normal(size=(8, 3)), xnn.SquaredError()
+    places = []
+    for k in range(4):
+        named = network.gradients((k + 1) * x, y, loss)[1]
+        g = network.differentiate(*network.prepare((k + 1) * x, y, loss), loss, packed=True)[1]
+        assert g.tolist() == network.layout.pack(network.backend.xp, list(named.values())).tolist()
+        places.append(g.data_ptr())
+    assert places[1] == places[2] == places[3]
+
+
 def test_threads_may_share_a_network(rng):
     network = xnn.Network([xnn.Dense(256), xnn.Tanh(), xnn.Dense(3)], inputs=4, seed=1, backend="numpy")
     batches = [rng.normal(size=(64, 4)).astype("f") for _ in range(4)]
