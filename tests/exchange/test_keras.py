@@ -165,6 +165,18 @@ def test_what_does_not_fit(name):
         from_keras(keras.Sequential(make()))
 
 
+class Doubling(keras.Sequential):
+    """More than its layers say."""
+
+    def call(self, inputs, training=None, mask=None):
+        return 2 * super().call(inputs, training=training, mask=mask)
+
+
+def test_a_sequential_with_a_call_of_its_own_is_refused():
+    with pytest.raises(ValueError, match="got Doubling, which has a call of its own"):
+        from_keras(Doubling([keras.Input((4,)), k.Dense(2)]))
+
+
 def test_other_errors(tmp_path):
     network = xnn.Network([xnn.Dense(3), xnn.Dense(2)], inputs=4)
     before = network.parameters

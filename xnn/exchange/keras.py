@@ -52,8 +52,11 @@ def from_keras(
         model = _weights(path, into) if path.endswith(".h5") else _loaded(keras, path)
     else:
         model = source
-    if not isinstance(model, keras.Sequential):
-        raise ValueError(f"expected a keras.Sequential, whose layers follow each other; got {type(model).__name__}")
+    if not isinstance(model, keras.Sequential) or type(model).call is not keras.Sequential.call:
+        raise ValueError(
+            f"expected a keras.Sequential, whose layers follow each other; got {type(model).__name__}"
+            + (", which has a call of its own" if isinstance(model, keras.Sequential) else "")
+        )
     if not model.built:
         raise ValueError("the model is not built: give it a keras.Input, or call it once")
     layers: list[Layer] = []
