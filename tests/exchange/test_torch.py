@@ -162,6 +162,21 @@ def test_a_state_dict_back_to_pytorch():
     same(theirs, network)
 
 
+class Linear(nn.Linear):
+    """Not the one of PyTorch."""
+
+
+def pruned(module):
+    from torch.nn.utils import prune
+
+    return prune.random_unstructured(module, "weight", 0.5)
+
+
+def hooked(module):
+    module.register_forward_hook(lambda module, inputs, outputs: 2 * outputs)
+    return module
+
+
 WRONG = {
     "unknown": (lambda: nn.Sequential(nn.Linear(4, 4), nn.Conv1d(1, 1, 1)), r"layer 1 \(Conv1d\): xnn has no"),
     "setting": (lambda: nn.Sequential(nn.PReLU(3)), r"layer 0 \(PReLU\): expected num_parameters=1"),
@@ -173,6 +188,9 @@ WRONG = {
     "inputs": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), "give inputs=, such as inputs=64"),
     "a module of one's own": (Named, r"layer 0 \(Named\): xnn has no such layer.*own, into=network takes the arrays"),
     "another forward": (lambda: Doubled(nn.Linear(4, 2)), r"layer 0 \(Doubled\): xnn has no such layer"),
+    "a class of the same name": (lambda: nn.Sequential(Linear(4, 2)), r"layer 0 \(Linear\): xnn has no such layer"),
+    "a pruned weight": (lambda: nn.Sequential(pruned(nn.Linear(4, 2))), r"layer 0 \(Linear\): it has hooks"),
+    "a hook": (lambda: hooked(nn.Sequential(nn.Linear(4, 2))), r"layer 0 \(Sequential\): it has hooks"),
     "no into": (lambda: Named().state_dict(), "give into=network"),
 }  # fmt: skip
 

@@ -134,7 +134,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {  # what they must be, since xnn has not
 def _opened(module: Any) -> list[Any]:
     """The layers in a Sequential, and in those within it; a class of one's own that is one may add no other forward."""
     sequential = need("torch", "from_torch").nn.Sequential
-    if not isinstance(module, sequential) or type(module).forward is not sequential.forward:
+    if not isinstance(module, sequential) or type(module).forward is not sequential.forward or _altered(module):
         return [module]
     return [layer for child in module for layer in _opened(child)]
 
@@ -142,7 +142,12 @@ def _opened(module: Any) -> list[Any]:
 def _from(i: int, module: Any) -> Layer:
     kind = type(module).__name__
     where = f"layer {i} ({kind})"
-    if kind not in _FROM:
+    if _altered(module):
+        raise ValueError(
+            f"{where}: it has hooks, or a forward of its own, that may change what it gives; remove them first "
+            "(torch.nn.utils.prune.remove, torch.nn.utils.remove_weight_norm, …)"
+        )
+    if kind not in _FROM or not type(module).__module__.startswith(("torch.nn.modules.", "xnn.")):
         parts = "; of a module of your own, into=network takes the arrays" if list(module.children()) else ""
         raise ValueError(f"{where}: xnn has no such layer; it takes {', '.join(_FROM)}{parts}")
     for name, wanted in _SETTINGS.get(kind, {}).items():
@@ -154,6 +159,10 @@ def _from(i: int, module: Any) -> Layer:
         return _FROM[kind](module)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: {error}") from error
+
+
+def _altered(module: Any) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
 
 
 def _given(name: str, value: Any) -> Any:
