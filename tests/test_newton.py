@@ -160,6 +160,7 @@ def test_what_a_solver_needs_is_told():
         (3.0, TypeError, "residuals must be a function of theta"),
         (lambda θ: θ @ θ, ValueError, r"residuals must return an array with one axis; got \(\)"),
         (lambda θ: θ[:, None], ValueError, r"with one axis; got \(2, 1\): reshape it to \(-1,\)"),
+        (lambda θ: [θ[0]], ValueError, r"with one axis; got list: take numpy.stack"),
     ],
 )
 @pytest.mark.parametrize("optimizer", [xnn.GaussNewton(), xnn.LBFGS(), xnn.SGD()], ids=lambda o: type(o).__name__)

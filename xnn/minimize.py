@@ -127,8 +127,9 @@ def least_squares(
     def cost(θ: Any) -> Any:
         r = residuals(θ)
         if getattr(r, "ndim", None) != 1:
-            shape = tuple(r.shape) if hasattr(r, "shape") else type(r).__name__
-            raise ValueError(f"residuals must return an array with one axis; got {shape}: reshape it to (-1,)")
+            array = hasattr(r, "shape")
+            got, fix = (tuple(r.shape), "reshape it to (-1,)") if array else (type(r).__name__, "take numpy.stack")
+            raise ValueError(f"residuals must return an array with one axis; got {got}: {fix}")
         return 0.5 * (r @ r)
 
     return _run(cost, None, residuals, theta, optimizer, tol, stop_on, max_iterations, callback)

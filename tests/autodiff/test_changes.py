@@ -289,6 +289,14 @@ def test_what_may_share_memory_is_refused():
     check_gradients(alone, V)
 
 
+def test_indices_from_the_end_on_every_library(backend):
+    x = backend.asarray([1.0, 2.0, 3.0], "float64")
+    xp = recording(xnn.arrays.namespace(x))
+    i = xp.asarray([-1, 0, -1], device=x.device)
+    found = backend.to_numpy(grad(lambda x: xp.sum(x[i] * x[i]))(x))
+    np.testing.assert_array_equal(found, [2, 0, 12])
+
+
 def test_keys_that_are_truth_values_ranges_or_empty():
     def f(x):
         y = x * 1.0

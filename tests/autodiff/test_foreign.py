@@ -9,7 +9,7 @@ import pytest
 from references import scaled_error
 
 import xnn
-from xnn.autodiff import Derivative, grad, hvp, jvp, recording, vjp
+from xnn.autodiff import Derivative, derivative, grad, hvp, jvp, recording, vjp
 
 V = np.array([0.3, 0.7, 1.2])
 M = np.array([[2.0, 0.3, 0.1], [0.3, 1.5, 0.2], [0.1, 0.2, 1.0]])
@@ -213,6 +213,32 @@ def test_not_a_number_goes_where_numpy_has_it():
             np.testing.assert_allclose(jvp(f, x, x)[0], f(x), rtol=1e-15)
 
 
+def test_functions_of_scipy_special():
+    special = pytest.importorskip("scipy.special")
+    x = np.array([-800.0, -45.0, -0.3, 0.4, 50.0])
+    share = special.expit(x)
+    np.testing.assert_allclose(derivative(special.expit)(x), share * special.expit(-x), rtol=1e-14)
+    np.testing.assert_allclose(derivative(special.log_expit)(x), special.expit(-x), rtol=1e-14)
+    np.testing.assert_allclose(jvp(special.logit, share[1:4], share[1:4])[1], 1 / (1 - share[1:4]), rtol=1e-14)
+    np.testing.assert_allclose(vjp(special.xlogy, 0.0, 0.0)[1](1.0), (0.0, 0.0))
+    for x in (0.0, 2.0):
+        np.testing.assert_allclose(vjp(special.xlogy, x, 3.0)[1](1.0), (np.log(3.0), x / 3))
+
+
+def test_calls_of_numpy_with_arrays_of_every_library(backend):
+    """What only one of the libraries takes is not handed to the others."""
+    x = backend.asarray(np.outer(V, C), "float64")
+
+    def f(x):
+        y = np.squeeze(x[None, :, :1]) * x[:, 1] + np.rint(x[:, 0])
+        y = np.piecewise(y, [y < 0.3, y > 0.9], [np.sin, 2.0, lambda y: y * y])
+        return np.sum(np.repeat(y, [1, 2, 0]) ** 2)
+
+    if backend.name != "array_api_strict":  # no masks on this device
+        found = backend.to_numpy(grad(f)(x))
+        np.testing.assert_allclose(found, grad(f)(np.outer(V, C)), rtol=1e-13)
+
+
 def test_what_is_called_like_another_function_is_refused():
     with pytest.raises(Derivative, match=r"scimath\.sqrt has no derivative"):
         grad(lambda x: np.abs(np.emath.sqrt(x)))(-2.0)
@@ -247,6 +273,14 @@ def test_numpy_scalars_and_arrays_on_the_left():
 
 
 def test_a_plain_array_that_takes_in_a_traced_one_becomes_another():
+    def into(x):
+        total = np.zeros(3)
+        np.add(total, x, out=total)  # does not
+        return np.sum(total * x)
+
+    with pytest.raises(Derivative, match=r"numpy.add with out= cannot write .* into a plain array"):
+        grad(into)(V)
+
     def f(x):
         total = np.zeros(3)
         total += x  # binds total to a new array, as x carries a derivative

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import math
+import pickle
 import threading
 import weakref
 from collections import namedtuple
@@ -632,6 +633,18 @@ def test_argnums_name_arguments_by_position():
     with pytest.raises(TypeError, match=r"argument 1\['name'\]: expected numbers"):
         grad(lambda a, b: a, argnums=(0, 1))(3.0, {"x": np.ones(2), "name": None})
     assert derivative(lambda x: x**3, np.int64(2))(1.0) == 6
+
+
+def test_what_is_written_into_a_deep_copy_stays_there():
+    def f(x):
+        y = 1.0 * x
+        z = copy.deepcopy({"y": [y]})["y"][0]
+        z[0] = 5.0
+        return np.sum(y * z)
+
+    assert grad(f)(np.ones(2)).tolist() == [5, 2]
+    with pytest.raises(TypeError, match="a pickle of an array that carries a derivative"):
+        grad(lambda x: pickle.loads(pickle.dumps(x)))(1.0)
 
 
 def test_what_an_array_lacks_is_told_with_what_to_take():

@@ -145,6 +145,7 @@ def repeat(xp: Any, x: Array, repeats: Any, /, *, axis: int | None = None) -> Ar
     if axis is None:
         x, axis = xp.reshape(x, (-1,)), 0
     places = xp.arange(x.shape[axis], device=device(x))
+    repeats = xp.asarray(repeats, device=device(x)) if isinstance(repeats, (list, tuple)) else repeats
     return xp.take(x, xp.base_namespace.repeat(places, repeats), axis=axis)
 
 

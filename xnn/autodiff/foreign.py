@@ -101,7 +101,7 @@ def _function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, An
     name, parameters = called.__name__, _signature(called).parameters
     given: dict[str, Any] = {  # without what is said by default; axes and the like are Python's integers
         key: int(value) if isinstance(value, numpy.integer) and key not in _ARRAYS else value
-        for key, value in _signature(called).bind(*args, **options).arguments.items()
+        for key, value in _bound(called, args, options).items()
         if value is not parameters[key].default
     }
     given.update(given.pop("kwargs", {}))
@@ -123,6 +123,14 @@ def _function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, An
         raise Derivative(f"numpy.{name} has no derivative here; write it with the functions of xnn's namespace")
     positional = [value for key, value in given.items() if key not in keywords]
     return found(*positional, **{_OPTIONS[key]: value for key, value in keywords.items()})
+
+
+def _bound(called: Any, args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """The arguments by their names."""
+    try:
+        return _signature(called).bind(*args, **options).arguments
+    except TypeError as error:
+        raise TypeError(f"numpy.{called.__name__}: {error}") from None
 
 
 @cache
@@ -239,6 +247,9 @@ _SPECIAL: dict[str, Any] = {
     "outer": lambda xp, a, b: xp.linalg.outer(xp.reshape(a, (-1,)), xp.reshape(b, (-1,))),
     "reshape": _reshape,
     "ravel": lambda xp, a, order="C": _reshape(xp, a, -1, order),
+    "squeeze": lambda xp, a, axis=None: xp.squeeze(
+        a, axis=tuple(i for i, n in enumerate(a.shape) if n == 1) if axis is None else axis
+    ),
     "where": lambda xp, condition, x, y: xp.where(condition, x, y),
     "qr": lambda xp, a, mode="reduced": xp.linalg.qr(a).R if mode == "r" else xp.linalg.qr(a, mode=mode),
     "shape": lambda xp, a: tuple(a.shape),

@@ -154,7 +154,7 @@ def _add_at(xp: Any, g: Array, indices: Array, *, shape: Any, axis: int) -> Arra
     if hasattr(z, "at"):  # JAX
         return z.at[(*before, indices)].add(g)
     if hasattr(z, "index_add"):  # PyTorch
-        return z.index_add(axis, indices, g)
+        return z.index_add(axis, indices % shape[axis] if shape[axis] else indices, g)
     if hasattr(xp.add, "at"):  # NumPy, and CuPy, which adds complex numbers by their parts only
         for into, part in ((z.real, g.real), (z.imag, g.imag)) if z.dtype.kind == "c" else ((z, g),):
             xp.add.at(into, (*before, indices), part)

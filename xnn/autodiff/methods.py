@@ -108,6 +108,12 @@ class Methods:
         """The numbers in another type."""
         return self if not copy and self.dtype == dtype else self.level.recording.astype(self, dtype)
 
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
+
     def copy(self, order: str = "C") -> Any:
         """An array of its own, which no change of this one reaches."""
         return self.level.kind(self.value, self.level, self.mark)

@@ -64,9 +64,15 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "fmod": lambda xp, a, b: _fmod(xp, *arrays_of(xp, (a, b))),
     "divmod": lambda xp, a, b: (xp.floor_divide(a, b), xp.remainder(a, b)),
     "sinc": lambda xp, x: _sinc(xp, x),
-    **{name: _constant(name) for name in ("allclose", "isclose", "array_equal", "argwhere", "flatnonzero", "rint",
-                                          "around", "fix", "digitize", "spacing", "signbit", "isreal", "iscomplex",
-                                          "isrealobj", "iscomplexobj", "argpartition")},
+    "rint": lambda xp, x: xp.round(x), "fix": lambda xp, x: xp.trunc(x),
+    **{name: _constant(name) for name in ("allclose", "isclose", "array_equal", "argwhere", "flatnonzero", "around",
+                                          "digitize", "spacing", "signbit", "isreal", "iscomplex", "isrealobj",
+                                          "iscomplexobj", "argpartition")},
+    # Those of scipy.special are ufuncs, too.
+    "expit": lambda xp, x: xp.exp(-xp.logaddexp(xp.zeros_like(x), -x)),
+    "log_expit": lambda xp, x: -xp.logaddexp(xp.zeros_like(x), -x),
+    "logit": lambda xp, x: xp.log(x) - xp.log1p(-x),
+    "xlogy": lambda xp, x, y: _xlogy(xp, *arrays_of(xp, (x, y))),
 }  # fmt: skip
 
 
@@ -80,6 +86,11 @@ def _fmod(xp: Any, a: Array, b: Array) -> Array:
     """The remainder with the sign of a."""
     b = xp.abs(b)
     return xp.where(raw(a) < 0.0, -xp.remainder(-a, b), xp.remainder(a, b))
+
+
+def _xlogy(xp: Any, x: Array, y: Array) -> Array:
+    """x log y, 0 for 0 log 0."""
+    return x * xp.log(xp.where((x == 0.0) & (y == 0.0), 1.0, y))
 
 
 def _sinc(xp: Any, x: Array) -> Array:

@@ -179,15 +179,16 @@ def bincount(xp: Any, x: Any, weights: Array, minlength: int = 0) -> Array:
 def piecewise(xp: Any, x: Array, condlist: Any, funclist: Any, args: Any = (), kw: Any = None) -> Array:
     """On the entries where a condition holds the function that belongs to it, or the number; last a default, or 0."""
     one = not isinstance(condlist, (list, tuple)) or (x.ndim and not hasattr(condlist[0], "__len__"))
-    conditions = [numpy.asarray(raw(c), dtype=bool) for c in ([condlist] if one else condlist)]
+    like = {"dtype": xp.bool, "device": device(raw(x))}
+    conditions = [xp.asarray(c, **like) for c in ([condlist] if one else condlist)]
     if len(funclist) == len(conditions) + 1:
-        conditions.append(~numpy.logical_or.reduce(conditions))
+        conditions.append(~xp.any(xp.stack(conditions), axis=0))
     if len(funclist) != len(conditions):
         raise ValueError(f"piecewise takes a function for each of {len(conditions)} conditions, and perhaps a default; "
                          f"got {len(funclist)}")  # fmt: skip
-    y = xp.where(numpy.zeros(x.shape, dtype=bool), x, 0.0)
+    y = xp.where(xp.zeros(x.shape, **like), x, 0.0)
     for condition, f in zip(conditions, funclist, strict=True):
-        if condition.any():
+        if bool(xp.any(condition)):
             y[condition] = f(x[condition], *args, **(kw or {})) if callable(f) else f
     return y
 

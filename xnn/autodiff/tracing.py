@@ -15,8 +15,10 @@ and what is not reached from a result is forgotten.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dis import opmap
 from itertools import count
 from math import prod
 from operator import add, attrgetter, floordiv, matmul, mod, mul, neg, pow, sub, truediv
@@ -296,6 +298,7 @@ class Traced(Methods):
     __complex__ = _refused("complex()")
     __array__ = _refused("numpy.asarray")
     __dlpack__ = _refused("the exchange by DLPack")
+    __reduce__ = _refused("a pickle")
 
     item = tolist = numpy = _refused("the number")
 
@@ -308,6 +311,8 @@ class Traced(Methods):
     # -- Calls of NumPy and PyTorch ------------------------------------------------------------------------------
 
     def __array_ufunc__(self, function: Any, method: str, *args: Any, **options: Any) -> Any:
+        if options and "out" in options and options["out"][0] is args[0] and not isinstance(args[0], Traced):
+            _into_plain(function, sys._getframe(1))
         return self.level.recording.ufunc(function, method, args, options)
 
     def __cupy_override_elementwise_kernel__(self, function: Any, *args: Any, **options: Any) -> Any:
@@ -316,6 +321,15 @@ class Traced(Methods):
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         return self.level.recording.function(function, args, options, self)
+
+
+def _into_plain(function: Any, frame: Any) -> None:
+    """Refuse numpy.add(a, x, out=a) of a plain a, but not ``a += x``, which binds a to the result."""
+    if frame.f_code.co_code[frame.f_lasti] != opmap["BINARY_OP"]:
+        raise Derivative(
+            f"numpy.{function.__name__} with out= cannot write what carries a derivative into a plain array; write "
+            "a = a + x, or make the array by numpy.zeros_like(x)"
+        )
 
 
 def _transposed(x: Traced, transpose: Any = one(TRANSPOSED, attrgetter("T"))) -> Array:  # noqa: B008
