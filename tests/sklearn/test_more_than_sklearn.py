@@ -296,6 +296,27 @@ def test_another_activation_goes_on_as_in_scikit_learn():
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"backend": "abacus"},
+        {"solver": "lbfgs", "dropout": 0.1},
+        {"early_stopping": True, "validation_fraction": 0.001},
+        {"callbacks": xnn.EarlyStopping("val_loss")},
+        {"callbacks": lambda epoch, logs: 1 / (2 - epoch)},
+    ],
+)
+def test_a_fit_that_fails_leaves_the_last_one(settings):
+    model = MLPClassifier(**QUICK).fit(X, Y)
+    before, attributes = model.predict_proba(X), set(vars(model))
+    with pytest.raises((ValueError, xnn.BackendError, ZeroDivisionError)):
+        model.set_params(**settings).fit(X, Y + 1)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    assert set(vars(model)) == attributes
+    with pytest.raises((ValueError, xnn.BackendError, ZeroDivisionError)):
+        clone(model).fit(X, Y)
+
+
 def test_units_are_whole_numbers():
     for sizes in ((3, 2.5), (3, "a"), ((3,),)):
         with pytest.raises(TypeError, match="hidden_layer_sizes: expected whole numbers"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -26,7 +27,7 @@ from xnn.sklearn.layers import ACTIVATIONS, activations_of, glorot, placed, stac
 from xnn.sklearn.lbfgs import cost_and_gradient, fit_lbfgs
 from xnn.sklearn.stochastic import fit_stochastic
 
-__all__ = ["MLP", "floats", "keep", "weights_of"]
+__all__ = ["MLP", "floats", "keep", "restoring", "weights_of"]
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 _NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
@@ -93,7 +94,8 @@ class MLP(BaseEstimator):
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on X and y from new weights (from the last ones with ``warm_start``)."""
-        self._fit(X, y, sample_weight, incremental=False)
+        with restoring(self):
+            self._fit(X, y, sample_weight, incremental=False)
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> None:
@@ -275,6 +277,22 @@ class MLP(BaseEstimator):
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
+
+
+@contextmanager
+def restoring(estimator: Any) -> Iterator[None]:
+    """Give the estimator the attributes back that it had, where what is done within fails.
+
+    So it predicts what it did before. Weights from which a training has gone on (warm_start, partial_fit) are the same
+    arrays before and after, and stay as far as it came.
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except Exception:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def floats(X: Any) -> list[Any]:

@@ -20,7 +20,7 @@ from xnn.contract import Array
 from xnn.host import ndarray, numpy
 from xnn.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from xnn.numerics import sigmoid, softmax
-from xnn.sklearn.base import MLP, floats, keep, weights_of
+from xnn.sklearn.base import MLP, floats, keep, restoring, weights_of
 from xnn.sklearn.losses import BinaryLogLoss
 
 __all__ = ["MLPClassifier"]
@@ -172,10 +172,11 @@ class MLPClassifier(ClassifierMixin, MLP):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Go through X and y once, from the last weights; the first call is told all ``classes``."""
         y, classes = self._local(y), self._local(classes)
-        if _check_partial_fit_first_call(self, classes):
-            several = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if several else classes)
-        self._fit(X, y, sample_weight, incremental=True)
+        with restoring(self):
+            if _check_partial_fit_first_call(self, classes):
+                several = type_of_target(y).startswith("multilabel")
+                self._label_binarizer = LabelBinarizer().fit(y if several else classes)
+            self._fit(X, y, sample_weight, incremental=True)
         return self
 
     # -- Predictions ---------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from xnn.arrays import namespace, to_numpy
 from xnn.contract import Array
 from xnn.host import numpy
 from xnn.losses import BinaryCrossEntropy, CrossEntropy, Hinge, Loss, PoissonNLL
-from xnn.sklearn.base import MLP, floats, keep, weights_of
+from xnn.sklearn.base import MLP, floats, keep, restoring, weights_of
 from xnn.sklearn.losses import HalfPoissonDeviance, HalfSquaredError
 
 __all__ = ["MLPRegressor"]
@@ -93,7 +93,8 @@ class MLPRegressor(RegressorMixin, MLP):
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Go through X and y once, from the last weights."""
-        self._fit(X, y, sample_weight, incremental=True)
+        with restoring(self):
+            self._fit(X, y, sample_weight, incremental=True)
         return self
 
     def predict(self, X: Any) -> Array:
