@@ -589,6 +589,14 @@ WRONG = {
 }
 
 
+def test_metrics_that_do_not_fit_the_targets_are_told_before_the_first_epoch(backend):
+    network = xnn.Network([xnn.Dense(3)], inputs=2, backend=backend)
+    for metric, words in ("r2", r"r2: the outputs have shape \(1, 3\)"), ("mae", "MeanAbsoluteError: the outputs"):
+        with pytest.raises(ValueError, match=words):
+            network.fit(np.ones((4, 2)), [0, 1, 2, 0], loss=xnn.CrossEntropy(), metrics=["accuracy", metric])
+    assert network.step == 0
+
+
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_settings(case, rng):
     settings, error, words = WRONG[case]

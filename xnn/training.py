@@ -20,10 +20,11 @@ from xnn.anomaly import watch
 from xnn.arguments import check_loss
 from xnn.backup import BackupAndRestore
 from xnn.clipping import clip
+from xnn.contract import comes_with_xnn
 from xnn.data import ArrayData, Batch, IterableData, class_weights, columns, moments, source, split
 from xnn.evaluation import measure
 from xnn.history import History
-from xnn.host import generator
+from xnn.host import generator, numpy
 from xnn.interrupts import interrupts
 from xnn.losses import Loss
 from xnn.memory import room
@@ -160,6 +161,7 @@ def fit(
         names += [f"val_{name}" for name in names] if validation is not None else []
         _check_once(data, epochs + (not network.fitted), "the batches")
         _check_once(validation, epochs, "the batches for validation")
+        _check_metrics(network, data, [f for _, f in measures if comes_with_xnn(f)])
         run = Run(
             network, loss, optimizer, epochs, data.samples, measures,
             penalty, clip_norm, clip_value, tol, stop_on, check_every,
@@ -271,6 +273,15 @@ def _check(network: Any, optimizer: Any, penalty: Any, stop_on: Any) -> None:
         raise ValueError(f"stop_on: expected 'gradient' or 'cost'; got {stop_on!r}")
     if network.layout.size == 0:
         raise ValueError("this network has nothing to learn: none of its layers has parameters")
+
+
+def _check_metrics(network: Any, data: ArrayData | IterableData, metrics: list[Callable[..., Any]]) -> None:
+    """Have the metrics say before the first epoch, not after it, where the targets are none for them."""
+    if metrics and isinstance(data, ArrayData):
+        _, target, _ = next(data.batches(1, numpy.zeros(1, dtype="int64")))
+        outputs = network.backend.asarray(numpy.zeros((1, *network.shapes[-1])), network.dtype)
+        for metric in metrics:
+            metric(outputs, target)
 
 
 def _check_once(data: ArrayData | IterableData | None, times: int, what: str) -> None:
