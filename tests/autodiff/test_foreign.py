@@ -155,6 +155,16 @@ REFUSED = """
     [1, 2, 3][x[0]]; np.put(x, 0, 1.0); np.copyto(x, c); np.copyto(c, x);
 """
 
+WRONG = """
+    np.prod(x,axis=7); np.prod(x,axis=(0,7)); np.diff(x,axis=7); np.unstack(x,axis=7); np.tensordot(x,x,axes=(7,7));
+    np.average(x,axis=7); np.linalg.norm(x,axis=(0,7)); np.linalg.norm(x[0],ord=5); np.linalg.norm(x[0],ord='l2');
+    np.linalg.matrix_power(x[0],2.5); np.einsum('abc,abd->e',x,x); np.einsum('abc->aa',x); np.einsum('ab,c',x,c);
+    np.einsum('a...,b->ab',x,c); np.einsum('abc,c',x); np.take(x,[0],mode='bogus'); np.quantile(x,-.1);
+    np.percentile(x,150);
+    np.piecewise(x,[x>0],[1.,2.,3.]); np.pad(x,1,mode='bogus'); np.sum(x,dim=0); np.linalg.cond(x,'l2');
+    np.mean(x,axis=3);
+"""
+
 
 def expressions(text):
     return [e.strip() for e in text.replace("\n", " ").split(";") if e.strip()]
@@ -193,6 +203,16 @@ def test_what_would_cut_a_derivative_is_refused(e):
     with pytest.raises((Derivative, TypeError), match="derivative") as caught:
         grad(lambda x: np.sum(eval(e, {"np": np, "x": x, "c": C.copy(), "math": math})) + x[0])(x)
     assert len(str(caught.value)) > 30
+
+
+@pytest.mark.parametrize("e", expressions(WRONG))
+def test_what_numpy_refuses_is_refused(e):
+    def f(x):
+        return np.sum(eval(e, {"np": np, "x": x, "c": C}))
+
+    for refused in (f, grad(f)):
+        with pytest.raises((ValueError, TypeError, IndexError, NotImplementedError)):
+            refused(CUBE)
 
 
 @pytest.mark.parametrize("e", ["np.vdot(x, d)", "np.vdot(d, x)", "np.vdot(x, x)", "np.cov(np.vstack([x, d]))"])

@@ -163,7 +163,7 @@ def tile(xp: Any, x: Array, repetitions: tuple[int, ...], /) -> Array:
 
 def unstack(xp: Any, x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
     """The slices along an axis."""
-    before = (slice(None),) * (axis % x.ndim)
+    before = (slice(None),) * axes_of(axis, x.ndim)[0]
     return tuple(x[(*before, i, ...)] for i in range(x.shape[axis]))
 
 
@@ -187,7 +187,7 @@ def diff(
     """Differences of neighbors, n times over."""
     parts = [a for a in (prepend, x, append) if a is not None]
     x = xp.concat(parts, axis=axis) if len(parts) > 1 else x
-    before = (slice(None),) * (axis % x.ndim)
+    before = (slice(None),) * axes_of(axis, x.ndim)[0]
     for _ in range(n):
         x = x[(*before, slice(1, None), ...)] - x[(*before, slice(None, -1), ...)]
     return x

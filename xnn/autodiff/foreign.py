@@ -195,6 +195,8 @@ def _take(xp: Any, a: Array, indices: Any, axis: int | None = None, mode: str = 
     if axis is None:
         a, axis = xp.reshape(a, (-1,)), 0
     indices, n = xp.asarray(indices, device=a.device), a.shape[axis]
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"the mode of take is 'raise', 'wrap' or 'clip'; got {mode!r}")
     if mode != "raise":
         indices = indices % n if mode == "wrap" else xp.clip(indices, 0, n - 1)
     before = tuple(a.shape[: axis % a.ndim])

@@ -7,7 +7,9 @@ algorithmic differentiation", for the others. H is the conjugate transpose, for 
 
 from __future__ import annotations
 
+import math
 from collections import namedtuple
+from operator import index
 from typing import Any
 
 from array_api_compat import device
@@ -182,6 +184,7 @@ def slogdet(xp: Any, A: Array, /) -> Any:
 
 def matrix_power(xp: Any, A: Array, n: int, /) -> Array:
     """Aⁿ by squares."""
+    n = index(n)
     if n < 0:
         A, n = xp.linalg.inv(A), -n
     result = None
@@ -197,6 +200,8 @@ def matrix_norm(xp: Any, x: Array, /, *, keepdims: bool = False, ord: Any = "fro
     """Frobenius's norm, Σ s ("nuc"), the largest or least s (2, −2), sum of a column (1, −1) or of a row (∞, −∞)."""
     if ord == "fro":
         return root(xp, xp.sum(squares(xp, x), axis=(-2, -1), keepdims=keepdims))
+    if ord not in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
+        raise ValueError(f"the norm of a matrix has ord 'fro', 'nuc', 1, -1, 2, -2, inf or -inf; got {ord!r}")
     if ord == "nuc":
         y = xp.sum(svdvals(xp, x), axis=-1)
     else:

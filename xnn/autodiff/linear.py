@@ -24,8 +24,13 @@ __all__ = ["ADD_AT", "GETITEM", "LINEAR", "SELECT", "SETITEM", "axes_of"]
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes as a tuple of numbers from 0; None is all."""
-    given = range(ndim) if axis is None or not ndim else (axis,) if hasattr(axis, "__index__") else axis
-    return tuple(a % ndim for a in given)
+    if axis is None or not ndim:
+        return tuple(range(ndim))
+    given = (axis,) if hasattr(axis, "__index__") else axis
+    for a in given:
+        if not -ndim <= a < ndim:
+            raise IndexError(f"axis {a} of an array with {ndim} axes")
+    return tuple([a % ndim for a in given])
 
 
 def kept(xp: Any, y: Array, x: Array, axis: Any, keepdims: bool) -> Array:

@@ -68,6 +68,8 @@ def _read(subscripts: str, axes: tuple[int, ...]) -> tuple[tuple[str, ...], str]
         raise ValueError(f"einsum has not as many letters as its operands have axes: {subscripts!r}, {axes}")
     if not arrow:
         output = names + "".join(c for c in sorted(set(every) - set(names)) if every.count(c) == 1)
+    elif set(output) - set(every) - {"."} or len(set(output) - {"."}) < len(output.replace("...", "")):
+        raise ValueError(f"einsum has a letter in the result that no operand has, or one twice: {subscripts!r}")
     elif names and "..." not in output:
         raise ValueError(f"einsum has axes for '...' which the result lacks: {subscripts!r}")
     return tuple(terms), output.replace("...", names)

@@ -72,6 +72,8 @@ def quantile(xp: Any, a: Array, q: Any, axis: Any = None, keepdims: bool = False
         raise Derivative("quantiles have derivatives here along one axis or all")
     if numpy.ndim(q):
         return xp.stack([quantile(xp, a, share, axis, keepdims) for share in q])
+    if not 0.0 <= q <= 1.0:
+        raise ValueError(f"the share of a quantile is from 0 to 1 (a percentile from 0 to 100); got {q}")
     kept = tuple(1 if axis is None or i == axis % a.ndim else n for i, n in enumerate(a.shape))
     s = xp.sort(xp.reshape(a, (-1,)) if axis is None else xp.moveaxis(a, axis, -1))
     place = float(q) * (s.shape[-1] - 1)
