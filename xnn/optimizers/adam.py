@@ -97,7 +97,7 @@ def adam(
 def amsgrad(
     xp: Any, θ: Array, g: Array, m: Array, v: Array, u: Array, *, α: float, β1: float, β2: float, ε: float
 ) -> tuple[Array, ...]:
-    """m ← β₁m + g, v ← β₂v + g², u ← max(u, v), θ ← θ − αm / (√u + ε): all of v and u lack the same factor."""
+    """m ← β₁m + g, v ← β₂v + g², u ← max(u, v), θ ← θ − αm / (√u + ε): u lacks the factor 1−β₂ as v does."""
     m, v = moments(m, v, g, β1, β2)
     u = xp.maximum(u, v)
     return downhill(xp, θ, m, u, α, ε), m, v, u
