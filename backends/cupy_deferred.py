@@ -118,6 +118,8 @@ class Deferred:
         """NumPy's functions, which CuPy's arrays know, too; with them NumPy's numbers on the left come here."""
         if method != "__call__" or not hasattr(_xp, ufunc.__name__):
             return NotImplemented
+        # Of a number on the left of a comparison NumPy makes an array, which CuPy does not take.
+        args = tuple(a[()] if isinstance(a, numpy.ndarray) and not a.ndim else a for a in args)
         return getattr(self.__array_namespace__(), ufunc.__name__)(*args, **options)
 
     def __cupy_get_ndarray__(self) -> Any:

@@ -49,6 +49,8 @@ def _where(condition: Any, a: Any, b: Any, /) -> Any:
 
 
 def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
+    if isinstance(min, numpy.generic) or isinstance(max, numpy.generic):  # they do not promote here
+        return at_once("clip", x, min, max)
     x = twin(x) if min is None else pair("maximum", x, min)
     return x if max is None else pair("minimum", x, max)
 
