@@ -51,6 +51,16 @@ def test_an_error_names_the_folder_not_the_temporary_file(tmp_path):
     tmp_path.chmod(0o755)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    os.symlink(tmp_path / "pipe", tmp_path / "link")
+    for name in ("pipe", "link"):
+        with pytest.raises(OSError, match="is a device or a pipe"):
+            xnn.Network([xnn.Dense(1)], inputs=1).save(tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
+
+
 @pytest.fixture
 def closed_folder():
     """A folder that may be read but not written, with a file in it that may not be read, also for root."""

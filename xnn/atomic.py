@@ -33,6 +33,8 @@ def writable(path: Any) -> str:
         raise NotADirectoryError(f"{path}: {folder} is no folder")
     if os.path.isdir(target):
         raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise OSError(f"{path} is a device or a pipe, and would be replaced by a file; give the name of a file")
     if not has_access(folder, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
     return target
