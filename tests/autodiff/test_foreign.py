@@ -147,7 +147,8 @@ REFUSED = """
     np.r_[x,c]; np.resize(x,5); np.rollaxis(x[None],1);
     np.trim_zeros(x); np.unique(x); np.unwrap(x);
     np.sin(x, out=c); np.sin(x, where=c > 0.5); np.sum(x, out=c);
-    np.add.at(x, 0, 1.0); np.add.reduceat(x, [0, 1]); np.dot(x, c, c); np.exp.at(x, 0);
+    np.add.at(c, [0], x[:1]); np.add.at(x, slice(2), 1.0); np.fill_diagonal(np.eye(3), x);
+    np.add.reduceat(x, [0, 1]); np.dot(x, c, c); np.exp.at(x, 0);
     np.histogram(c, weights=x)[0]; np.cov(x, aweights=c); np.average(x, returned=True)[0];
     np.quantile(x, 0.5, method="hazen");
     np.linalg.eigvalsh(x @ x.T, UPLO="U"); x.ravel("K"); np.frompyfunc(math.erf, 1, 1)(x);
@@ -231,6 +232,24 @@ def test_not_a_number_goes_where_numpy_has_it():
     for x in (np.array([1.0, np.nan, 2.0]), V):
         for f in (np.median, lambda x: np.max(np.fmax(x, 0.0)), lambda x: np.percentile(x, 30)):
             np.testing.assert_allclose(jvp(f, x, x)[0], f(x), rtol=1e-15)
+
+
+def test_functions_that_write():
+    def f(x):
+        y = np.outer(x, x)
+        np.fill_diagonal(y, x**2 + 1.0)
+        np.add.at(y, [0, 2, 0], y[:, :1])
+        np.add.at(y, 1, 0.5)
+        z = np.where(x > 0.5, x, np.nan)
+        np.nan_to_num(z, copy=False, nan=2.0)
+        np.add.at(z, np.array([[-1, 0], [2, 2]]), x[0])
+        np.fill_diagonal(y, 0.5)
+        return np.sum(y * y) + np.sum(z**3)
+
+    y, tangent = jvp(f, V, C)
+    assert y == pytest.approx(f(V), rel=1e-14)
+    assert tangent == pytest.approx(differences(f, V, C), rel=1e-9)
+    assert grad(f)(V) @ C == pytest.approx(tangent, rel=1e-13)
 
 
 def test_functions_of_scipy_special():

@@ -11,6 +11,7 @@ import math
 from functools import cache
 from typing import Any
 
+from xnn.autodiff.linear import ADD_AT
 from xnn.autodiff.methods import shape_of
 from xnn.autodiff.numpy_functions import FUNCTIONS
 from xnn.autodiff.tracing import Derivative, Traced
@@ -50,6 +51,8 @@ def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dic
     if method == "outer" and not options and len(args) == 2:
         a, b = args
         args = (xp.reshape(a, (*a.shape, *(1,) * b.ndim)), b)
+    elif method == "at" and name == "add" and isinstance(args[0], Traced):
+        return _add_at(xp, *args)
     elif method != "__call__":
         way = _REDUCTIONS if method == "reduce" else _ACCUMULATIONS if method == "accumulate" else {}
         if name not in way or not set(options) <= {"axis", "keepdims", "dtype"}:
@@ -68,6 +71,17 @@ def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dic
     if found is None:  # such as those of scipy.special
         raise Derivative(f"{name} has no derivative here; give it a rule by xnn.autodiff.custom")
     return found(*args)
+
+
+def _add_at(xp: Any, a: Traced, indices: Any, b: Any) -> None:
+    """Add b to the entries, or rows, at the indices, each time that one comes."""
+    i = xp.asarray(indices, device=a.device)
+    if isinstance(indices, (tuple, slice)) or not xp.isdtype(i.dtype, "integral"):
+        raise Derivative("numpy.add.at has a derivative here for one array of whole numbers as indices")
+    b = xp.asarray(b, copy=True) if hasattr(b, "dtype") else xp.asarray(b, dtype=a.dtype, device=a.device)
+    b = xp.reshape(xp.broadcast_to(b, (*i.shape, *a.shape[1:])), (-1, *a.shape[1:]))
+    added = xp.apply(ADD_AT, (b, xp.reshape(i, (-1,))), {"shape": a.shape, "axis": 0})
+    xp.update(a, a + added)
 
 
 def _of_list(xp: Any, a: Any, like: Any) -> Any:

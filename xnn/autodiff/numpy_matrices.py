@@ -11,7 +11,7 @@ from xnn.autodiff.composed import squares
 from xnn.autodiff.linear import axes_of
 from xnn.autodiff.numpy_einsum import einsum
 from xnn.autodiff.rule import conj
-from xnn.autodiff.tracing import raw
+from xnn.autodiff.tracing import Derivative, Traced, raw
 from xnn.contract import Array
 
 __all__ = ["OF_MATRICES"]
@@ -25,6 +25,15 @@ def diag(xp: Any, v: Array, k: int = 0) -> Array:
     rest = xp.zeros((abs(k),), dtype=v.dtype, **like)
     columns = xp.concat([rest, v] if k > 0 else [v, rest])
     return xp.where(xp.eye(n, k=k, dtype=xp.bool, **like), columns, 0.0)
+
+
+def fill_diagonal(xp: Any, a: Array, val: Any) -> None:
+    """Write into the diagonal of an array that carries a derivative."""
+    if not isinstance(a, Traced):
+        raise Derivative("numpy.fill_diagonal cannot write what carries a derivative into a plain array; make it by "
+                         "numpy.zeros_like(x) or numpy.zeros((n, n), like=x)")  # fmt: skip
+    i = xp.arange(min(a.shape), device=device(raw(a)))
+    xp.setitem(a, (i,) * a.ndim, val)
 
 
 def norm(xp: Any, x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
@@ -73,7 +82,7 @@ def multi_dot(xp: Any, arrays: Any) -> Array:
 
 #: The functions by NumPy's names; ufuncs among them.
 OF_MATRICES: dict[str, Callable[..., Any]] = {
-    **{f.__name__: f for f in (einsum, diag, norm, kron, lstsq, cond, multi_dot)},
+    **{f.__name__: f for f in (einsum, diag, fill_diagonal, norm, kron, lstsq, cond, multi_dot)},
     "diagflat": lambda xp, v, k=0: diag(xp, xp.reshape(v, (-1,)), k),
     "matrix_power": lambda xp, a, n: xp.linalg.matrix_power(a, n),
     "vdot": lambda xp, a, b: xp.vecdot(xp.reshape(a, (-1,)), xp.reshape(b, (-1,))),

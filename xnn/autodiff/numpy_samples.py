@@ -112,9 +112,10 @@ def vander(xp: Any, x: Array, N: int | None = None, increasing: bool = False) ->
 def nan_to_num(xp: Any, x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Array:
     """Numbers in the place of NaN and infinities."""
     limits = xp.finfo(x.dtype)
-    x = xp.where(xp.isnan(x), nan, x)
-    x = xp.where(raw(x) == math.inf, float(limits.max) if posinf is None else posinf, x)
-    return xp.where(raw(x) == -math.inf, float(limits.min) if neginf is None else neginf, x)
+    y = xp.where(xp.isnan(x), nan, x)
+    y = xp.where(raw(y) == math.inf, float(limits.max) if posinf is None else posinf, y)
+    y = xp.where(raw(y) == -math.inf, float(limits.min) if neginf is None else neginf, y)
+    return y if copy else xp.update(x, y)
 
 
 def rot90(xp: Any, m: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
