@@ -578,6 +578,7 @@ WRONG = {
     "weights to be split": ({"validation_split": 0.2, "sample_weight": np.ones(39)}, ValueError, r"x.*40.*\(39,\)"),
     "monitor": ({"callbacks": [xnn.EarlyStopping()]}, ValueError, "'val_loss', which no epoch will report"),
     "name in a path": ({"callbacks": [xnn.Checkpoint("{val_los}")]}, ValueError, "'val_los'.*may name: epoch, loss"),
+    "schedule": ({"optimizer": xnn.SGD(lr=lambda step: -1.0)}, ValueError, "gave -1.0 after 0 updates"),
     "penalty": ({"penalty": 0.1}, TypeError, r"xnn.L2\(1e-4\)"),
     "penalty class": ({"penalty": xnn.L2}, TypeError, r"write L2\("),
     "clip": ({"clip_norm": -1.0}, ValueError, "clip_norm"),

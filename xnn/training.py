@@ -268,6 +268,7 @@ def _epoch(
 def _check(network: Any, optimizer: Any, penalty: Any, stop_on: Any) -> None:
     if isinstance(optimizer, type) or not isinstance(optimizer, (Optimizer, Solver)):
         raise TypeError(f"optimizer: expected one such as xnn.Adam(lr=1e-3); got {optimizer!r}")
+    optimizer.rate(0)  # raises for a schedule that gives no step size
     check_penalty(penalty)
     if stop_on not in ("gradient", "cost"):
         raise ValueError(f"stop_on: expected 'gradient' or 'cost'; got {stop_on!r}")
