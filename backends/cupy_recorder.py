@@ -49,8 +49,10 @@ def _where(condition: Any, a: Any, b: Any, /) -> Any:
 
 
 def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
-    if isinstance(min, numpy.generic) or isinstance(max, numpy.generic):  # they do not promote here
-        return at_once("clip", x, min, max)
+    given, x = x, defer(x)
+    # Whole numbers, and NumPy's as bounds: there the type of the result has rules of its own.
+    if type(x) is not Deferred or x.char not in ("f", "d") or any(isinstance(a, numpy.generic) for a in (min, max)):
+        return at_once("clip", given, min, max)
     x = twin(x) if min is None else pair("maximum", x, min)
     return x if max is None else pair("minimum", x, max)
 

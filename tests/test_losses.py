@@ -581,6 +581,8 @@ def test_labels_out_of_range(backend, label, words):
     with pytest.raises(ValueError, match=expected):
         CrossEntropy()(a, y)
     with pytest.raises(ValueError, match=expected):
+        CrossEntropy()(backend.asarray(a), y.tolist())
+    with pytest.raises(ValueError, match=expected):
         CrossEntropy().targets(backend, y, (3,), "float32")
     with pytest.raises(ValueError, match=expected):
         CrossEntropy().targets(backend, backend.asarray(y), (3,), "float32", check_values=True)
@@ -631,7 +633,7 @@ def test_arguments_of_the_wrong_kind(backend):
     with pytest.raises(TypeError, match="expected numbers"):
         MeanSquaredError()(a, [["one"], ["two"]])
     with pytest.raises(ValueError, match=r"must not be negative or NaN; got -1.0"):
-        MeanSquaredError()([1.0, 2.0], [1.0, 2.0], [1.0, -1.0])
+        MeanSquaredError()(a, [1.0, 2.0], [1.0, -1.0])
 
 
 def test_arrays_of_two_libraries():

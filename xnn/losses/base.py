@@ -169,7 +169,7 @@ class Loss:
         shape = tuple(a.shape)
         a = a if a.ndim else xp.reshape(a, (1,))
         y = y if y.ndim else xp.reshape(y, (1,))
-        y, kind = self.arrange(xp, y, tuple(a.shape), readable(y))
+        y, kind = self.arrange(xp, y, tuple(a.shape), readable(y, targets))
         dtype = a.dtype if kind is None else getattr(xp, kind)
         y = y if y.dtype == dtype else xp.astype(y, dtype)
         if a.ndim == 1:
@@ -177,7 +177,7 @@ class Loss:
         if w is not None:
             if tuple(w.shape) != (a.shape[0],):
                 raise ValueError(f"{name}: the weights must have shape ({a.shape[0]},); got {tuple(w.shape)}")
-            seen = readable(w)
+            seen = readable(w, weights)
             if seen is not None and not (seen >= 0).all():
                 raise ValueError(f"{name}: a weight must not be negative or NaN; got {seen[~(seen >= 0)][0]}")
             w = xp.astype(w, a.dtype)
@@ -230,10 +230,15 @@ def nonzero(xp: Any, total: Array) -> Array:
     return xp.where(total == 0.0, 1.0, total)
 
 
-def readable(y: Array) -> Any:
-    """y as a NumPy array where its values can be had without waiting for a device, else None."""
+def readable(y: Array, given: Any = None) -> Any:
+    """y as a NumPy array where its values can be had without waiting for a device, else None.
+
+    ``given`` is what y was made of: the numbers of a list are on the host, wherever y is.
+    """
     if isinstance(y, ndarray):
         return y
+    if given is not None and owner(given) is None:
+        return to_numpy(given).reshape(y.shape)
     y = getattr(y, "__wrapped_array__", y)  # the values of an array that carries a derivative
     kind = owner(y)
     return kind.to_numpy(y) if kind is not None and str(array_api_compat.device(y)) == "cpu" else None
