@@ -360,9 +360,8 @@ def test_a_deferred_array_is_an_array_for_those_who_do_not_know():
     assert ((np.float64(3) * d).now.get() == 6 * a).all()
     assert ((np.float64(3) > d).now.get() == (2 * a < 3)).all()
     single = xp.astype(d, np.float32)
-    assert (
-        xp.clip(CUPY.defer(CUPY.asarray([1, 2, 3])), 0, 2.5).now.dtype == np.clip(np.asarray([1, 2, 3]), 0, 2.5).dtype
-    )
+    whole = CUPY.asarray([1, 2, 3])
+    assert xp.clip(CUPY.defer(whole), 0, 2.5).dtype == CUPY.xp.clip(whole, 0, 2.5).dtype
     assert str(xp.clip(single, np.float64(1), 2.0).dtype) == str(xp.clip(single, 1.0).dtype) == "float32"
     assert np.sum(d).now.get() == 30.0
     assert (cupy.asarray(d).get() == 2 * a).all()
