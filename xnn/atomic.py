@@ -60,9 +60,13 @@ def replacing(path: Any) -> Iterator[BinaryIO]:
     folder = os.path.dirname(target)
     _sweep(folder)
     with _temporary(folder) as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:  # such as a full disk, which does not say of which file
+            error.filename = error.filename or os.fspath(path)
+            raise
         if fcntl is None:
             file.close()  # Windows moves no open file
         os.replace(file.name, target)
