@@ -407,6 +407,22 @@ def test_what_looks_at_an_array_that_was_changed_in_place_is_refused(name):
         xp.exp(view)
 
 
+class Changed(xnn.Layer):
+    """y = 2x, whose first column is changed under another name."""
+
+    def forward(self, xp, x):
+        y = 2.0 * x
+        column = y[:, 0]
+        column += 1.0
+        return y, ()
+
+
+def test_the_layer_that_returns_what_it_changed_is_named():
+    network = xnn.Network([xnn.Dense(4), Changed(), xnn.Dense(2)], inputs=3, backend="cupy", seed=0)
+    with pytest.raises(TypeError, match=r"(?s)changed in place, as by.*in layer 1 \(Changed\), feed-forward"):
+        network.predict(np.ones((5, 3)))
+
+
 def test_copies_are_not_outdated():
     xp, a = CUPY.recorder, np.arange(6.0).reshape(2, 3)
     for copy in (
