@@ -79,7 +79,8 @@ OF_SAMPLES = """
     np.compress([True,False,True],x); x.compress([False,True]); np.extract(c>1.,x); np.block([x,c]);
     np.block([[x[None]],[M]]); np.block([[x[0],c[:2]],[x]]); np.hsplit(x,3)[1]; np.divmod(x,.47)[1]; divmod(x,.47)[1];
     divmod(2.,x)[1]; x*round(x[0],1); np.bincount([0,2,2],weights=x); np.bincount([0,1,1],x,minlength=4);
-    np.matvec(M,x); np.vecmat(x,M); np.cov(x,c); np.corrcoef(x,c); np.corrcoef(np.outer(x,c)+M);
+    np.matvec(M,x); np.vecmat(x,M); np.cov(x,c); np.corrcoef(x,c); np.histogram(x,3,density=True)[0];
+    np.histogram(c,np.sort(x),density=True)[0]; np.corrcoef(np.outer(x,c)+M);
     np.piecewise(x,[x<.5,x>1.],[lambda t:t**2,3.,np.sin]); np.piecewise(x,x<.5,[np.exp]); np.histogram(x,3)[1];
     np.gradient(x,[0,1,3]); np.linspace(x,1.,3,axis=1); np.fmod(-x,.47);
     np.einsum('...i->...',x); np.einsum(x,[0],M,[0,1],[1]); np.einsum(x,[0],x,[1]); np.einsum('i,i->i',x,c[:1]);

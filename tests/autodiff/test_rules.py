@@ -671,6 +671,14 @@ def test_a_logarithm_of_a_sum_of_infinite_and_of_large_numbers(backend):
     np.testing.assert_allclose(found[1], [0, 1, 0, 1, 0, 1 / (1 + math.exp(16)), 0, 0.5], rtol=1e-14)
 
 
+def test_a_condition_is_constant():
+    """Numbers as a condition say which of two arrays is taken; they have no part in the derivative."""
+    x = np.asarray([0.3, 0.0, 1.7])
+    assert grad(lambda x: np.sum(np.where(x, 2.0 * x, x + 5.0)))(x).tolist() == [2.0, 1.0, 2.0]
+    assert grad(lambda x: np.sum(np.where(x, x, 5.0)))(x).tolist() == [1.0, 0.0, 1.0]
+    assert grad(lambda x: np.sum(np.where(x, 1.0, 5.0)) + x[0])(x).tolist() == [1.0, 0.0, 0.0]
+
+
 def test_a_complex_power_of_a_negative_number():
     z = np.asarray([0.3 + 0.2j, 2.0 - 1.0j])
     tangent = jvp(lambda z: np.asarray([-0.4, 1.2]) ** z, z, z)[1]

@@ -162,12 +162,17 @@ def histogram(xp: Any, a: Array, bins: Any = 10, range: Any = None, weights: Any
     if isinstance(weights, Traced) or isinstance(bins, str):
         raise Derivative("numpy.histogram has no derivative here with weights that carry one, nor with bins by name; "
                          "sum them by masks, or hand in the edges")  # fmt: skip
-    counts, edges = numpy.histogram(raw(a), raw(bins), range, weights=weights, density=density)
+    found: tuple[Any, Any] = numpy.histogram(raw(a), raw(bins), range, weights=weights)
+    counts, edges = found
     if isinstance(bins, int) and range is None:
         low, high = xp.min(a), xp.max(a)
         half = 0.5 * (raw(low) == raw(high))  # NumPy's, where all are the same
         edges = xp.linspace(low - half, high + half, bins + 1)
-    return counts, edges if numpy.ndim(bins) == 0 else bins
+    elif isinstance(bins, Traced):
+        edges = bins
+    if density:
+        counts = counts / ((edges[1:] - edges[:-1]) * counts.sum())
+    return counts, edges
 
 
 def bincount(xp: Any, x: Any, weights: Array, minlength: int = 0) -> Array:

@@ -23,7 +23,7 @@ from xnn.autodiff.fourier import FOURIER
 from xnn.autodiff.linalg import LINALG, LINALG_COMPOSED
 from xnn.autodiff.linear import GETITEM, LINEAR, SELECT
 from xnn.autodiff.products import MATMUL
-from xnn.autodiff.rule import Elementwise, Rule
+from xnn.autodiff.rule import Elementwise, Linear, Rule
 from xnn.autodiff.tracing import Derivative, Traced, apply, one, raw, still, two
 from xnn.autodiff.views import ArrayObject, is_mutable, relate
 from xnn.contract import Array
@@ -145,6 +145,7 @@ def _viewing(function: Any) -> Callable[..., Array]:
 
 def _recorded(own: Recording, plain: Any, rule: Rule) -> Callable[..., Array]:
     base, positional = own.base_namespace, _POSITIONAL.get(rule.name, ())
+    constants = rule.arguments[0] if isinstance(rule, Linear) and rule.arguments else 0  # such as a condition
     if isinstance(rule, Elementwise) and len(rule.partials) == 2:
 
         def binary(a: Any, b: Any, /) -> Array:
@@ -164,6 +165,8 @@ def _recorded(own: Recording, plain: Any, rule: Rule) -> Callable[..., Array]:
         return unary
 
     def function(*args: Any, **options: Any) -> Array:
+        if constants:
+            args = (*map(raw, args[:constants]), *args[constants:])
         for a in args:
             if isinstance(a, Traced):
                 if options:
