@@ -302,12 +302,6 @@ class Traced(Methods):
 
     item = tolist = numpy = _refused("the number")
 
-    def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(
-            f"an array that carries a derivative has no {name!r}; take NumPy's functions or those of "
-            "x.__array_namespace__()"
-        )
-
     # -- Calls of NumPy and PyTorch ------------------------------------------------------------------------------
 
     def __array_ufunc__(self, function: Any, method: str, *args: Any, **options: Any) -> Any:
