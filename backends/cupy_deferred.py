@@ -201,8 +201,6 @@ class Outdated(Deferred):
     def now(self) -> Any:
         raise InPlace("an array was changed in place, as by += or *=, and is used under another name")
 
-    dtype = now  # what asks for it, asks in time: in the layer that returned such an array
-
 
 class View(Deferred):
     """What has no memory of its own on an ordinary array, but looks at that of ``root``; ``node`` computes it."""
