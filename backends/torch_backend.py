@@ -83,8 +83,8 @@ class TorchBackend(Backend):
             self._torch.mps.synchronize()
 
     def lacks_room(self, error: Exception) -> bool:
-        # CUDA's error has a class, that of the CPU is told by its words alone.
-        return isinstance(error, (MemoryError, self._torch.OutOfMemoryError)) or (
+        # CUDA's error has a class, which has this name in all versions; that of the CPU is told by its words alone.
+        return isinstance(error, (MemoryError, self._torch.cuda.OutOfMemoryError)) or (
             isinstance(error, RuntimeError) and "you tried to allocate" in str(error)
         )
 

@@ -63,6 +63,11 @@ def test_a_full_disk_names_the_file(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_an_error_in_words_alone_keeps_them(tmp_path):
+    with pytest.raises(OSError, match=r"^1000 requested and 480 written$"), replacing(tmp_path / "a"):
+        raise OSError("1000 requested and 480 written")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_what_is_no_file_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")

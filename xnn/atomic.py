@@ -65,7 +65,8 @@ def replacing(path: Any) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:  # such as a full disk, which does not say of which file
-            error.filename = error.filename or os.fspath(path)
+            if error.errno is not None:  # one that is words alone would lose them for the name
+                error.filename = error.filename or os.fspath(path)
             raise
         if fcntl is None:
             file.close()  # Windows moves no open file
