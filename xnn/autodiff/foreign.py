@@ -141,10 +141,23 @@ def _function(xp: Any, called: Any, args: tuple[Any, ...], options: dict[str, An
 
 def _bound(called: Any, args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
     """The arguments by their names."""
+    names, needed = _names(called)
+    given = dict(zip(names, args, strict=False), **options)
+    if 0 < len(given) == len(args) + len(options) and needed <= given.keys() <= names.keys():
+        return given  # as ``bind`` has it, which takes five times as long
     try:
         return _signature(called).bind(*args, **options).arguments
     except TypeError as error:
         raise TypeError(f"numpy.{called.__name__}: {error}") from None
+
+
+@cache
+def _names(called: Any) -> tuple[dict[str, None], set[str]]:
+    """The parameters and those without a default; none where some are given by position, or by name, only."""
+    parameters = _signature(called).parameters
+    if any(p.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD for p in parameters.values()):
+        return {}, set()
+    return dict.fromkeys(parameters), {name for name in parameters if not _has_default(parameters, name)}
 
 
 @cache
