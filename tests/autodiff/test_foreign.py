@@ -235,7 +235,10 @@ def test_not_a_number_goes_where_numpy_has_it():
             np.testing.assert_allclose(jvp(f, x, x)[0], f(x), rtol=1e-15)
 
 
-def test_functions_that_write():
+def test_functions_that_write(backend):
+    if backend.name == "array_api_strict":
+        pytest.skip("the standard writes at no arrays of indices")
+
     def f(x):
         y = np.outer(x, x)
         np.fill_diagonal(y, x**2 + 1.0)
@@ -245,12 +248,15 @@ def test_functions_that_write():
         np.nan_to_num(z, copy=False, nan=2.0)
         np.add.at(z, np.array([[-1, 0], [2, 2]]), x[0])
         np.fill_diagonal(y, 0.5)
+        np.multiply(z, x, out=z)
         return np.sum(y * y) + np.sum(z**3)
 
-    y, tangent = jvp(f, V, C)
+    with backend.scope():  # JAX, whose own arrays nobody changes, among them
+        x, v = backend.asarray(V, "float64"), backend.asarray(C, "float64")
+        y, tangent, slope = map(backend.to_numpy, (*jvp(f, x, v), grad(f)(x)))
     assert y == pytest.approx(f(V), rel=1e-14)
     assert tangent == pytest.approx(differences(f, V, C), rel=1e-9)
-    assert grad(f)(V) @ C == pytest.approx(tangent, rel=1e-13)
+    assert slope @ C == pytest.approx(tangent, rel=1e-13)
 
 
 def test_functions_of_scipy_special():

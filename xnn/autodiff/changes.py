@@ -19,7 +19,7 @@ from xnn.autodiff.tracing import Derivative, Traced, apply
 from xnn.autodiff.views import is_mutable, plain, relatives
 from xnn.contract import Array
 
-__all__ = ["plain_key", "setitem", "update"]
+__all__ = ["plain_key", "setitem", "update", "write"]
 
 
 def plain_key(xp: Any, x: Array, key: Any) -> Any:
@@ -45,9 +45,12 @@ def setitem(xp: Any, x: Any, key: Any, value: Any) -> None:
 
 
 def update(xp: Any, x: Traced, new: Array) -> Array:
-    """x after an operator such as ``x += v``, whose result is ``new``."""
-    if not is_mutable(x):
-        return new
+    """What an operator such as ``x += v``, whose result is ``new``, leaves under the name of x."""
+    return write(xp, x, new) if is_mutable(x) else new
+
+
+def write(xp: Any, x: Traced, new: Array) -> Array:
+    """x with the numbers of ``new`` in it, as of a function that writes into x whatever the library of its value."""
     if new.shape != x.shape:
         raise ValueError(f"in-place arithmetic gave the shape {tuple(new.shape)}, which the array of shape "
                          f"{tuple(x.shape)} cannot take")  # fmt: skip

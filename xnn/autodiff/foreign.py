@@ -60,7 +60,7 @@ def ufunc(xp: Any, called: Any, method: str, args: tuple[Any, ...], options: dic
         return getattr(xp, way[name])(args[0], **{"axis": 0, **options})
     elif "out" in options and isinstance(options["out"][0], Traced):
         (into,) = options.pop("out")
-        return xp.update(into, ufunc(xp, called, method, args, options))
+        return xp.write(into, ufunc(xp, called, method, args, options))
     elif "out" in options and options["out"][0] is args[0]:
         options.pop("out")
     if options:
@@ -81,7 +81,7 @@ def _add_at(xp: Any, a: Traced, indices: Any, b: Any) -> None:
     b = xp.asarray(b, copy=True) if hasattr(b, "dtype") else xp.asarray(b, dtype=a.dtype, device=a.device)
     b = xp.reshape(xp.broadcast_to(b, (*i.shape, *a.shape[1:])), (-1, *a.shape[1:]))
     added = xp.apply(ADD_AT, (b, xp.reshape(i, (-1,))), {"shape": a.shape, "axis": 0})
-    xp.update(a, a + added)
+    xp.write(a, a + added)
 
 
 def _of_list(xp: Any, a: Any, like: Any) -> Any:

@@ -72,7 +72,7 @@ def lift(own: ModuleType, base: Any) -> None:
     """Make the module ``own`` a namespace over the namespace ``base`` that records and whose arrays are lifted."""
     _MADE.setdefault(base, own)
     records = Recording(_lifted_part(own, base, "linalg", "fft"))
-    names = {*vars(records.base_namespace), "apply", "getitem", "setitem", "update", "ufunc", "function"}
+    names = {*vars(records.base_namespace), "apply", "getitem", "setitem", "update", "write", "ufunc", "function"}
     vars(own).update(_beside(records, names - {"linalg", "fft"}), base_namespace=records.base_namespace, lifts=base)
     for part in ("linalg", "fft"):
         vars(own)[part] = inner = ModuleType(f"{own.__name__}.{part}", "A namespace that records, with lifted arrays.")

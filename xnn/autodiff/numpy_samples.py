@@ -115,7 +115,7 @@ def nan_to_num(xp: Any, x: Array, copy: bool = True, nan: float = 0.0, posinf: A
     y = xp.where(xp.isnan(x), nan, x)
     y = xp.where(raw(y) == math.inf, float(limits.max) if posinf is None else posinf, y)
     y = xp.where(raw(y) == -math.inf, float(limits.min) if neginf is None else neginf, y)
-    return y if copy else xp.update(x, y)
+    return y if copy else xp.write(x, y)
 
 
 def rot90(xp: Any, m: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:

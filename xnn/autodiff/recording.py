@@ -318,6 +318,7 @@ _OWN: dict[str, Callable[..., Any]] = {
     "getitem": _getitem,
     "setitem": changes.setitem,
     "update": changes.update,
+    "write": changes.write,
     "matmul": _matmul,
     "ufunc": foreign.ufunc,
     "function": foreign.function,
