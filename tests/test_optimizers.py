@@ -539,6 +539,12 @@ def test_settings_that_are_no_numbers_raise(kind, settings, message):
         kind(**settings)
 
 
+def test_settings_of_numpy_become_those_of_python():
+    optimizer = SGD(momentum=np.float32(0.5), nesterov=np.True_)
+    assert (type(optimizer.momentum), optimizer.nesterov) == (float, True)
+    assert repr(optimizer) == "SGD(lr=0.001, momentum=0.5, dampening=0.0, weight_decay=0.0, nesterov=True)"
+
+
 @pytest.mark.parametrize(
     ("theta", "gradient", "message"),
     [

@@ -1,4 +1,4 @@
-"""The settings of dataclasses: checked once, when the object is made, and kept as Python floats."""
+"""The settings of dataclasses: checked once, when the object is made, and kept as Python's own numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["number", "settle", "whole"]
 
 
 def settle(settings: Any, **intervals: str) -> None:
-    """Check fields of a dataclass, and turn numbers into Python floats; call it in ``__post_init__``.
+    """Check fields of a dataclass, and make Python's floats and truth values of them; call it in ``__post_init__``.
 
     Each field is given the interval in which it must lie, as in ``settle(self, momentum="[0, 1)")``;
     a field that is a pair by default is checked number by number, and one that is a truth value by default must be
@@ -32,10 +32,11 @@ def settle(settings: Any, **intervals: str) -> None:
         else:
             checked = number(where, value, interval)
         object.__setattr__(settings, name, checked)
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        if isinstance(field.default, bool) and type(value).__name__ not in ("bool", "bool_"):  # NumPy has its own
-            raise TypeError(f"{kind}: {field.name} must be True or False, got {value!r}")
+    for name in (field.name for field in fields(settings) if isinstance(field.default, bool)):
+        value = getattr(settings, name)
+        if type(value).__name__ != "bool":  # as NumPy's is called, too
+            raise TypeError(f"{kind}: {name} must be True or False, got {value!r}")
+        object.__setattr__(settings, name, bool(value))
 
 
 def number(name: str, value: Any, interval: str) -> float:
