@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, Self
 
-import array_api_compat
 from sklearn import get_config
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xnn.arrays import get_backend, namespace, owner, to_numpy, unmasked
+from xnn.arrays import get_backend, to_numpy, unmasked
 from xnn.contract import Array, Backend
 from xnn.host import ndarray, numpy
 from xnn.layers import Dense, Layer
@@ -27,7 +26,7 @@ from xnn.sklearn.layers import ACTIVATIONS, activations_of, glorot, placed, stac
 from xnn.sklearn.lbfgs import cost_and_gradient, fit_lbfgs
 from xnn.sklearn.stochastic import fit_stochastic
 
-__all__ = ["MLP", "floats", "keep", "restoring", "weights_of"]
+__all__ = ["MLP", "keep", "restoring"]
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 _NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
@@ -295,24 +294,8 @@ def restoring(estimator: Any) -> Iterator[None]:
         raise
 
 
-def floats(X: Any) -> list[Any]:
-    """The types that X may have, in its own library where scikit-learn dispatches to that."""
-    if get_config()["array_api_dispatch"] and owner(X) is not None:
-        info = namespace(X).__array_namespace_info__()
-        found = info.dtypes(kind="real floating", device=array_api_compat.device(X))
-        return [found[name] for name in ("float64", "float32") if name in found]
-    return [numpy.float64, numpy.float32]
-
-
 def keep(estimator: Any, given: dict[str, Any]) -> None:
     """Set the parameters of an estimator as attributes, as they are; ``given`` are the arguments of __init__."""
     for name, value in given.items():
         if name not in ("self", "__class__"):
             setattr(estimator, name, value)
-
-
-def weights_of(sample_weight: Any, n: int) -> Any:
-    """The weights of n examples as scikit-learn checks them, on the host; None stays None."""
-    if sample_weight is None:
-        return None
-    return numpy.asarray(_check_sample_weight(sample_weight, numpy.zeros(n)), dtype="float64")

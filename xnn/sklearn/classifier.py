@@ -20,7 +20,8 @@ from xnn.contract import Array
 from xnn.host import ndarray, numpy
 from xnn.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from xnn.numerics import sigmoid, softmax
-from xnn.sklearn.base import MLP, floats, keep, restoring, weights_of
+from xnn.sklearn.base import MLP, keep, restoring
+from xnn.sklearn.data import floats, weights_of
 from xnn.sklearn.losses import BinaryLogLoss
 
 __all__ = ["MLPClassifier"]

@@ -8,6 +8,8 @@ from typing import Any
 
 import array_api_compat
 from scipy import sparse
+from sklearn import get_config
+from sklearn.utils.validation import _check_sample_weight
 
 from xnn.arrays import namespace, owner, to_numpy
 from xnn.contract import Array, slices
@@ -15,7 +17,7 @@ from xnn.data import ArrayData, Batch, chunk, source
 from xnn.host import ndarray, numpy
 from xnn.losses import Loss
 
-__all__ = ["Examples", "SparseData", "data_of", "on_host", "outputs", "place"]
+__all__ = ["Examples", "SparseData", "data_of", "floats", "on_host", "outputs", "place", "weights_of"]
 
 
 @dataclass(frozen=True)
@@ -84,3 +86,19 @@ def place(x: Any) -> str | None:
     """The name of the backend on which the array x lives, with its device; None for what is on the host."""
     kind = owner(x)
     return None if kind is None or isinstance(x, ndarray) else kind.name_of(x)
+
+
+def floats(X: Any) -> list[Any]:
+    """The types that X may have, in its own library where scikit-learn dispatches to that."""
+    if get_config()["array_api_dispatch"] and owner(X) is not None:
+        info = namespace(X).__array_namespace_info__()
+        found = info.dtypes(kind="real floating", device=array_api_compat.device(X))
+        return [found[name] for name in ("float64", "float32") if name in found]
+    return [numpy.float64, numpy.float32]
+
+
+def weights_of(sample_weight: Any, n: int) -> Any:
+    """The weights of n examples as scikit-learn checks them, on the host; None stays None."""
+    if sample_weight is None:
+        return None
+    return numpy.asarray(_check_sample_weight(sample_weight, numpy.zeros(n)), dtype="float64")

@@ -15,7 +15,8 @@ from xnn.arrays import namespace, to_numpy
 from xnn.contract import Array
 from xnn.host import numpy
 from xnn.losses import BinaryCrossEntropy, CrossEntropy, Hinge, Loss, PoissonNLL
-from xnn.sklearn.base import MLP, floats, keep, restoring, weights_of
+from xnn.sklearn.base import MLP, keep, restoring
+from xnn.sklearn.data import floats, weights_of
 from xnn.sklearn.losses import HalfPoissonDeviance, HalfSquaredError
 
 __all__ = ["MLPRegressor"]
