@@ -29,7 +29,7 @@ def asked(trees, roots):
     """{what follows one of the roots, as "linalg.norm": a module that asks for it}.
 
     In the automatic derivative ``xp`` has attributes of its own: ``base_namespace``, which is the namespace of the
-    library again, ``apply``, ``beside`` and ``update``.
+    library again, ``apply``, ``beside``, ``update``, ``setitem`` and ``write``.
     """
     names = {}
     for module, tree in trees.items():
@@ -38,7 +38,11 @@ def asked(trees, roots):
             root = next((r for r in roots if text.startswith(f"{r}.")), None)
             if root is not None:
                 names[text.removeprefix(f"{root}.").removeprefix("base_namespace").lstrip(".")] = module
-    return {name: module for name, module in names.items() if name not in ("", "apply", "beside", "update")}
+    return {
+        name: module
+        for name, module in names.items()
+        if name not in ("", "apply", "beside", "update", "setitem", "write")
+    }
 
 
 def has(root, name):

@@ -399,3 +399,9 @@ def test_views_that_nobody_holds_are_forgotten():
     finally:
         gc.enable()
     assert max(sizes) < 10
+
+
+@pytest.mark.parametrize("key", ["a", 1.5, {}])
+def test_what_is_no_key_is_an_error(backend, key):
+    with pytest.raises(IndexError, match="as keys; got"):
+        xnn.grad(lambda x: x[key])(backend.asarray([1.0, 2.0]))

@@ -291,7 +291,10 @@ def _getitem(xp: Recording, x: Array, key: Any) -> Array:
     parts = key if isinstance(key, tuple) else (key,)
     key = parts[0] if len(parts) == 1 else key
     if not any(getattr(k, "ndim", 0) or _is_bool(k) for k in parts):  # numbers of the library, as argmax gives them
-        return _getitem(xp, x, tuple(int(k) if hasattr(k, "__index__") else k for k in parts))
+        parts = tuple(int(k) if hasattr(k, "shape") or hasattr(k, "__index__") else k for k in parts)
+        if not _BASIC.issuperset(map(type, parts)):
+            raise IndexError(f"an array takes whole numbers, slices, ..., None, masks and arrays as keys; got {key!r}")
+        return _getitem(xp, x, parts)
     if len(parts) == 1 and not _is_bool(key) and xp.isdtype(key.dtype, "integral"):
         taken = xp.take(x, xp.reshape(key, (-1,)), axis=0)
         return xp.reshape(taken, (*key.shape, *x.shape[1:]))
