@@ -168,6 +168,49 @@ def test_what_equations_of_ones_own_promote_keeps_the_type_of_the_network(backen
     assert θ.dtype == single
 
 
+class Complex(xnn.Layer):
+    """z = x + i x²."""
+
+    def forward(self, xp, x):
+        return xp.astype(x, xp.complex128) + 1j * xp.astype(x * x, xp.complex128), ()
+
+    def delta(self, xp, δ, y, kept, x):
+        return xp.real(δ) + 2.0 * x * xp.imag(δ)
+
+
+class Power(xnn.Layer):
+    """y = |z|²."""
+
+    def forward(self, xp, z):
+        return xp.real(z) ** 2 + xp.imag(z) ** 2, ()
+
+    def delta(self, xp, δ, y, kept, z):
+        return 2.0 * xp.astype(δ, z.dtype) * z
+
+
+class Polynomial(xnn.Layer):
+    """The two together, y = x² + x⁴."""
+
+    def forward(self, xp, x):
+        return x**2 + x**4, ()
+
+    def delta(self, xp, δ, y, kept, x):
+        return δ * (2.0 * x + 4.0 * x**3)
+
+
+def test_complex_numbers_may_flow_between_layers_of_ones_own(backend, rng):
+    x, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    through, real = (
+        xnn.Network([xnn.Dense(4), *own, xnn.Dense(2)], inputs=3, backend=backend, dtype="float64", seed=0)
+        for own in ([Complex(), Power()], [Polynomial()])
+    )
+    for _ in range(2):
+        (cost, found), (other, expected) = (n.gradients(x, y, xnn.MeanSquaredError()) for n in (through, real))
+        np.testing.assert_allclose(backend.to_numpy(cost), backend.to_numpy(other), rtol=1e-12)
+        for a, b in zip(found.values(), expected.values(), strict=True):
+            np.testing.assert_allclose(backend.to_numpy(a), backend.to_numpy(b), rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_type_of_the_network_is_kept(backend, dtype, rng):
     network = small(backend, dtype)

@@ -230,8 +230,13 @@ def comes_with_xnn(own: Any) -> bool:
 
 
 def typed(xp: Any, a: Array, like: Array) -> Array:
-    """The array a in the data type of another one, which it nearly always has: NumPy's numbers promote, say."""
-    return a if a.dtype == like.dtype else xp.astype(a, like.dtype)
+    """The array a in the data type of another one, which it nearly always has: NumPy's numbers promote, say.
+
+    Complex numbers stay such, and so do real ones that are made of them, as between a Fourier transform and its power.
+    """
+    if a.dtype == like.dtype or any(xp.isdtype(x.dtype, "complex floating") for x in (a, like)):
+        return a
+    return xp.astype(a, like.dtype)
 
 
 def apart(xp: Any, state: Sequence[Array], new: Sequence[Array]) -> tuple[Array, ...]:
