@@ -165,6 +165,15 @@ def test_a_state_dict_back_to_pytorch():
 class Linear(nn.Linear):
     """Not the one of PyTorch."""
 
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def test_a_class_of_ones_own_with_the_forward_of_pytorch_is_what_it_derives_from():
+    own = type("Linear", (nn.Linear,), {"__module__": __name__})
+    theirs = nn.Sequential(own(4, 2))
+    same(theirs, from_torch(theirs, inputs=4))
+
 
 def pruned(module):
     from torch.nn.utils import prune
@@ -188,7 +197,7 @@ WRONG = {
     "inputs": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), "give inputs=, such as inputs=64"),
     "a module of one's own": (Named, r"layer 0 \(Named\): xnn has no such layer.*own, into=network takes the arrays"),
     "another forward": (lambda: Doubled(nn.Linear(4, 2)), r"layer 0 \(Doubled\): xnn has no such layer"),
-    "a class of the same name": (lambda: nn.Sequential(Linear(4, 2)), r"layer 0 \(Linear\): xnn has no such layer"),
+    "a class of the same name": (lambda: nn.Sequential(Linear(4, 2)), r"layer 0 \(Linear\): it has .* a forward"),
     "a pruned weight": (lambda: nn.Sequential(pruned(nn.Linear(4, 2))), r"layer 0 \(Linear\): it has hooks"),
     "a hook": (lambda: hooked(nn.Sequential(nn.Linear(4, 2))), r"layer 0 \(Sequential\): it has hooks"),
     "no into": (lambda: Named().state_dict(), "give into=network"),

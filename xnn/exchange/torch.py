@@ -134,7 +134,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {  # what they must be, since xnn has not
 def _opened(module: Any) -> list[Any]:
     """The layers in a Sequential, and in those within it; a class of one's own that is one may add no other forward."""
     sequential = need("torch", "from_torch").nn.Sequential
-    if not isinstance(module, sequential) or type(module).forward is not sequential.forward or _altered(module):
+    if not isinstance(module, sequential) or _altered(module):
         return [module]
     return [layer for child in module for layer in _opened(child)]
 
@@ -142,12 +142,12 @@ def _opened(module: Any) -> list[Any]:
 def _from(i: int, module: Any) -> Layer:
     kind = type(module).__name__
     where = f"layer {i} ({kind})"
-    if _altered(module):
+    if kind in (*_FROM, "Sequential") and _altered(module):
         raise ValueError(
             f"{where}: it has hooks, or a forward of its own, that may change what it gives; remove them first "
             "(torch.nn.utils.prune.remove, torch.nn.utils.remove_weight_norm, …)"
         )
-    if kind not in _FROM or not type(module).__module__.startswith(("torch.nn.modules.", "xnn.")):
+    if kind not in _FROM:
         parts = "; of a module of your own, into=network takes the arrays" if list(module.children()) else ""
         raise ValueError(f"{where}: xnn has no such layer; it takes {', '.join(_FROM)}{parts}")
     for name, wanted in _SETTINGS.get(kind, {}).items():
@@ -162,7 +162,10 @@ def _from(i: int, module: Any) -> Layer:
 
 
 def _altered(module: Any) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
+    """Whether it may give something else than the class of PyTorch's, or of xnn's, that it is or derives from."""
+    known = next(c for c in type(module).__mro__ if c.__module__.startswith(("torch.nn.modules.", "xnn.")))
+    hooked = module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)
+    return bool(hooked) or type(module).forward is not known.forward  # type: ignore[attr-defined]
 
 
 def _given(name: str, value: Any) -> Any:
